@@ -1,0 +1,41 @@
+import type { Logger } from '../lib/log.ts'
+import type { Room } from './room.ts'
+
+export interface LegContext {
+  /** The session's own: aborted when the leg must stop. Good-byes go in `finally`, with a deadline of their own. */
+  readonly signal: AbortSignal
+  /** Carries the session's id on every line. */
+  readonly log: Logger
+  readonly sessionId: string
+  /** Called once media or signalling is up; the session goes from `starting` to `active`. */
+  live (): void
+}
+
+/** Something the other side could do better: shown in the session's status, with the remedy. */
+export type Advice = { readonly code: string, readonly message: string, readonly remedy: string }
+
+/** Read at any time, also after run() has ended. Counters never go back. */
+export type LegStats = {
+  readonly packetsIn: number
+  readonly packetsOut: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly advice: readonly Advice[]
+  /** What only this kind of leg knows: codecs, destination, file, round trip. JSON, camelCase, no secrets. */
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+/** An outside party in a room. It exists while run() runs: run() resolves when the party leaves, rejects when it fails. */
+export interface Leg {
+  readonly kind: string
+  run (room: Room, context: LegContext): Promise<void>
+  stats (): LegStats
+}
+
+/** The conference behind a room, if there is one: mirrors the room's participants into it, and its participants into the room. */
+export interface RoomEngine {
+  readonly kind: string
+  run (room: Room, signal: AbortSignal): Promise<void>
+}
+
+export const noStats: LegStats = { packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0, advice: [], detail: {} }

@@ -1,0 +1,107 @@
+import { AppError } from '../lib/errors.ts'
+import { newId } from '../lib/ids.ts'
+import type { Backlog } from '../media/backlog.ts'
+import type { Codec } from '../media/codec.ts'
+import type { RtpPacket } from '../media/rtp-packet.ts'
+import type { TimeReference } from '../media/time-reference.ts'
+
+/** Takes the packets of one track. write() may not wait; a sink that is slow queues or drops on its own side. */
+export interface PacketSink {
+  write (packet: RtpPacket): void
+  /** Called once if write() threw; the subscription is already gone. */
+  fail (error: unknown): void
+}
+
+/** Starts turning `from` into `to`; disposing stops it. Throws AppError `transcoding_unavailable` where nothing can. */
+export type Transcode = (from: Track, to: Track) => Disposable
+
+/** One encoded stream of one participant, and its fan-out. */
+export class Track {
+  readonly id: string
+  readonly codec: Codec
+  /** Set by the publisher: a subscriber needs a picture it can start from. */
+  onKeyframeWanted: () => void = () => {}
+  /** Set by the publisher: the first subscriber came (true) or the last one left (false). */
+  onDemand: (wanted: boolean) => void = () => {}
+  /** Set by the publisher as soon as it is known, and kept up to date; the same wall clock for all of a participant's tracks. */
+  timeReference: TimeReference | undefined
+  /** Set by a publisher that cannot be asked for a keyframe: what a newcomer begins with. */
+  backlog: Backlog | undefined
+  /** Plain counters, read at scrape time. */
+  packets = 0
+  bytes = 0
+  #sinks: readonly PacketSink[] = []
+  readonly #twins = new Map<string, Track>()
+
+  constructor (codec: Codec, id: string = newId('track')) {
+    this.id = id
+    this.codec = codec
+  }
+
+  get subscribers (): number { return this.#sinks.length }
+
+  write (packet: RtpPacket): void {
+    this.packets++
+    this.bytes += packet.bytes.length
+    this.backlog?.push(packet)
+    for (const sink of this.#sinks) {
+      try {
+        sink.write(packet)
+      } catch (error) {
+        this.#remove(sink) // One broken reader must not cost the others a packet.
+        sink.fail(error)
+      }
+    }
+  }
+
+  /**
+   * From now on the sink gets every packet. A video publisher is asked for a keyframe, unless it keeps a backlog: read
+   * `track.backlog.packets()` right before or after subscribing, in the same tick, and nothing is missing or doubled.
+   */
+  subscribe (sink: PacketSink): Disposable {
+    this.#sinks = [...this.#sinks, sink] // A new array, so that write() may be walking the old one.
+    if (this.#sinks.length === 1) this.#demandOrUndo(sink)
+    if (this.codec.kind === 'video' && !this.backlog) this.onKeyframeWanted()
+    return { [Symbol.dispose]: () => this.#remove(sink) }
+  }
+
+  /** This track if its codec is accepted, else its transcoded twin, shared by everyone who asks for that codec. */
+  as (accepts: readonly Codec[], transcode: Transcode): Track {
+    if (accepts.some(codec => codec.name === this.codec.name)) return this
+    const codec = accepts.find(c => c.kind === this.codec.kind)
+    if (!codec) throw new AppError('no_common_codec', `no ${this.codec.kind} codec among those accepted`)
+    return this.#twins.get(codec.name) ?? this.#twin(codec, transcode)
+  }
+
+  #twin (codec: Codec, transcode: Transcode): Track {
+    const twin = new Track(codec, `${this.id}/${codec.name}`)
+    twin.onKeyframeWanted = () => this.onKeyframeWanted()
+    let running: Disposable | undefined
+    twin.onDemand = wanted => {
+      if (wanted) running = transcode(this, twin)
+      else {
+        running?.[Symbol.dispose]()
+        running = undefined
+      }
+    }
+    this.#twins.set(codec.name, twin)
+    return twin
+  }
+
+  /** A publisher (or transcoder) that cannot start makes the subscription fail, and leaves no half of it behind. */
+  #demandOrUndo (sink: PacketSink): void {
+    try {
+      this.onDemand(true)
+    } catch (error) {
+      this.#sinks = this.#sinks.filter(s => s !== sink)
+      throw error
+    }
+  }
+
+  #remove (sink: PacketSink): void {
+    const left = this.#sinks.filter(s => s !== sink)
+    if (left.length === this.#sinks.length) return
+    this.#sinks = left
+    if (left.length === 0) this.onDemand(false)
+  }
+}
