@@ -46,16 +46,16 @@ export class ByteWriter {
 
   get length (): number { return this.#length }
 
-  u8 (value: number): this { this.#bytes.writeUInt8(value, this.#grow(1)); return this }
-  u16 (value: number): this { this.#bytes.writeUInt16BE(value, this.#grow(2)); return this }
-  u24 (value: number): this { this.#bytes.writeUIntBE(value, this.#grow(3), 3); return this }
-  i24 (value: number): this { this.#bytes.writeIntBE(value, this.#grow(3), 3); return this }
-  u32 (value: number): this { this.#bytes.writeUInt32BE(value, this.#grow(4)); return this }
-  i32 (value: number): this { this.#bytes.writeInt32BE(value, this.#grow(4)); return this }
-  u64 (value: bigint): this { this.#bytes.writeBigUInt64BE(value, this.#grow(8)); return this }
-  f64 (value: number): this { this.#bytes.writeDoubleBE(value, this.#grow(8)); return this }
-  bytes (value: Uint8Array): this { this.#bytes.set(value, this.#grow(value.length)); return this }
-  ascii (value: string): this { this.#bytes.write(value, this.#grow(value.length), 'latin1'); return this }
+  u8 (value: number): this { const at = this.#grow(1); this.#bytes.writeUInt8(value, at); return this }
+  u16 (value: number): this { const at = this.#grow(2); this.#bytes.writeUInt16BE(value, at); return this }
+  u24 (value: number): this { const at = this.#grow(3); this.#bytes.writeUIntBE(value, at, 3); return this }
+  i24 (value: number): this { const at = this.#grow(3); this.#bytes.writeIntBE(value, at, 3); return this }
+  u32 (value: number): this { const at = this.#grow(4); this.#bytes.writeUInt32BE(value, at); return this }
+  i32 (value: number): this { const at = this.#grow(4); this.#bytes.writeInt32BE(value, at); return this }
+  u64 (value: bigint): this { const at = this.#grow(8); this.#bytes.writeBigUInt64BE(value, at); return this }
+  f64 (value: number): this { const at = this.#grow(8); this.#bytes.writeDoubleBE(value, at); return this }
+  bytes (value: Uint8Array): this { const at = this.#grow(value.length); this.#bytes.set(value, at); return this }
+  ascii (value: string): this { const at = this.#grow(value.length); this.#bytes.write(value, at, 'latin1'); return this }
   zeros (length: number): this { const at = this.#grow(length); this.#bytes.fill(0, at, at + length); return this }
 
   /** Overwrites 4 bytes written earlier: for lengths known only afterwards. */
@@ -64,6 +64,7 @@ export class ByteWriter {
   /** What was written. A view: valid until the next write. */
   done (): Buffer { return this.#bytes.subarray(0, this.#length) }
 
+  /** Makes room, which may move the bytes: callers fetch `#bytes` afterwards. */
   #grow (length: number): number {
     const at = this.#length
     this.#length += length

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { ProtocolError } from '../lib/errors.ts'
+import { Backlog } from './backlog.ts'
+import { codec, type CodecName } from './codec.ts'
+import { startsKeyframe } from './keyframes.ts'
+import { isRtp, RtpPacket, sequenceDistance, timestampDistance } from './rtp-packet.ts'
+import { timestampAt, wallTimeOf } from './time-reference.ts'
+
+const fields = { payloadType: 96, marker: true, sequenceNumber: 0xfffe, timestamp: 0xfffffff0, ssrc: 0xdeadbeef }
+
+/** Bytes, and what they say. RFC 3550 section 5.1, RFC 8285 sections 4.2 and 4.3. */
+const packets = [
+  { name: 'plain', hex: '80e0fffefffffff0deadbeef 0102', fields, payload: '0102', extensions: {} },
+  { name: 'empty payload', hex: '80e0fffefffffff0deadbeef', fields, payload: '', extensions: {} },
+  { name: 'two CSRCs', hex: '82e0fffefffffff0deadbeef 00000001 00000002 aa', fields, payload: 'aa', extensions: {} },
+  { name: 'padding', hex: 'a0e0fffefffffff0deadbeef aa 000003', fields, payload: 'aa', extensions: {} },
+  { name: 'only padding', hex: 'a0e0fffefffffff0deadbeef 00000004', fields, payload: '', extensions: {} },
+  { name: 'one-byte extensions', hex: '90e0fffefffffff0deadbeef bede0002 10aa 00 21bbcc 0000 ff', fields, payload: 'ff', extensions: { 1: 'aa', 2: 'bbcc', 3: undefined } },
+  { name: 'one-byte, stopped by 15', hex: '90e0fffefffffff0deadbeef bede0001 f010aa00 ff', fields, payload: 'ff', extensions: { 1: undefined } },
+  { name: 'two-byte extensions', hex: '90e0fffefffffff0deadbeef 10000002 0100 0202bbcc 0000 ff', fields, payload: 'ff', extensions: { 1: '', 2: 'bbcc' } },
+  { name: 'an extension longer than its block', hex: '90e0fffefffffff0deadbeef bede0001 1faabbcc ff', fields, payload: 'ff', extensions: { 1: undefined } }
+]
+const bytesOf = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex')
+
+for (const row of packets) {
+  test(`RTP packet: ${row.name}`, () => {
+    const packet = RtpPacket.parse(bytesOf(row.hex))
+    for (const [name, value] of Object.entries(row.fields)) assert.equal(packet[name as keyof typeof fields], value, name)
+    assert.equal(packet.payload.toString('hex'), row.payload)
+    for (const [id, value] of Object.entries(row.extensions)) assert.equal(packet.extension(Number(id))?.toString('hex'), value, `extension ${id}`)
+  })
+}
+
+test('every cut of every packet is refused or readable', () => {
+  for (const { hex } of packets) {
+    const bytes = bytesOf(hex)
+    for (let length = 0; length < bytes.length; length++) {
+      const cut = bytes.subarray(0, length)
+      if (!isRtp(cut)) { assert.throws(() => RtpPacket.parse(cut), ProtocolError); continue }
+      const packet = RtpPacket.parse(cut)
+      assert.ok(packet.payload.length <= length)
+      for (let id = 0; id < 16; id++) packet.extension(id)
+    }
+  }
+})
+
+test('build and rewrite print what parse reads', () => {
+  const built = RtpPacket.build(fields, Buffer.from('0102', 'hex'), 3000)
+  assert.equal(built.bytes.toString('hex'), packets[0]!.hex.replaceAll(' ', ''))
+  const copy = built.rewrite({ payloadType: 5, marker: false, sequenceNumber: 0x10003, timestamp: -1, ssrc: 7 })
+  assert.deepEqual([copy.payloadType, copy.marker, copy.sequenceNumber, copy.timestamp, copy.ssrc, copy.compositionOffset], [5, false, 3, 0xffffffff, 7, 3000])
+  assert.equal(built.payloadType, 96, 'the original is untouched')
+})
+
+test('distances go the short way round the circle', () => {
+  assert.equal(sequenceDistance(1, 0xffff), 2)
+  assert.equal(sequenceDistance(0xffff, 1), -2)
+  assert.equal(timestampDistance(5, 0xfffffffb), 10)
+  assert.equal(timestampDistance(0xfffffffb, 5), -10)
+})
+
+test('a time reference maps both ways, over the wrap too', () => {
+  const reference = { rtpTimestamp: 0xffffff00, wallMs: 1000 }
+  assert.equal(wallTimeOf(0x64c, reference, 90_000), 1000 + (0x64c + 0x100) / 90)
+  assert.equal(timestampAt(wallTimeOf(0x64c, reference, 90_000), reference, 90_000), 0x64c)
+})
+
+/** The first bytes of a payload, and whether a decoder can begin there. */
+const keyframes: [CodecName, string, boolean, string][] = [
+  ['H264', '6742', true, 'SPS'], ['H264', '6588', true, 'IDR'], ['H264', '4188', false, 'P slice'], ['H264', '0930', false, 'access unit delimiter'],
+  ['H264', '18 0002 6742 0002 68ce', true, 'STAP-A with an SPS'], ['H264', '18 0002 0610 0002 68ce', false, 'STAP-A without'],
+  ['H264', '7c85', true, 'FU-A, start of an IDR'], ['H264', '7c05', false, 'FU-A, middle of an IDR'], ['H264', '18 ffff', false, 'STAP-A cut short'],
+  ['H265', '400100', true, 'VPS'], ['H265', '020100', false, 'TRAIL_R'], ['H265', '620193', true, 'FU, start of an IDR'], ['H265', '620113', false, 'FU, middle'],
+  ['VP8', '1000', true, 'key frame'], ['VP8', '1001', false, 'inter frame'], ['VP8', '0000', false, 'continuation'], ['VP8', '90 80 8001 00', true, 'with a 15-bit picture id'],
+  ['VP9', '08', true, 'B and not P'], ['VP9', '48', false, 'P'], ['AV1', '18', true, 'N'], ['AV1', '10', false, 'no N'], ['opus', '00', true, 'audio']
+]
+for (const [name, hex, expected, what] of keyframes) {
+  test(`${name} keyframe detection: ${what}`, () => {
+    const packet = RtpPacket.build(fields, bytesOf(hex))
+    assert.equal(startsKeyframe(name, packet), expected)
+  })
+}
+
+const video = codec('H264')
+const videoPacket = (timestamp: number, key: boolean, size = 10): RtpPacket =>
+  RtpPacket.build({ ...fields, timestamp }, Buffer.concat([bytesOf(key ? '6588' : '4188'), Buffer.alloc(size - 2)]))
+
+test('a video backlog starts with the newest keyframe, all its packets included', () => {
+  const backlog = new Backlog(video)
+  backlog.push(videoPacket(0, false))
+  assert.equal(backlog.packets().length, 0, 'nothing to start from yet')
+  for (const [time, key] of [[3000, true], [3000, true], [6000, false], [9000, true], [9000, true], [12000, false]] as const) backlog.push(videoPacket(time, key))
+  assert.deepEqual(backlog.packets().map(p => p.timestamp), [9000, 9000, 12000])
+})
+
+test('a video backlog that outgrows its limits is emptied until the next keyframe', () => {
+  const backlog = new Backlog(video, { bytes: 100, ms: 1000 })
+  backlog.push(videoPacket(0, true, 60))
+  backlog.push(videoPacket(3000, false, 60))
+  assert.deepEqual([backlog.packets().length, backlog.bytes], [0, 0])
+  backlog.push(videoPacket(6000, false))
+  assert.equal(backlog.packets().length, 0)
+  backlog.push(videoPacket(9000, true))
+  backlog.push(videoPacket(9000 + 90_001, false))
+  assert.equal(backlog.packets().length, 0, 'too long without a keyframe')
+})
+
+test('an audio backlog keeps the last seconds', () => {
+  const backlog = new Backlog(codec('opus'), { bytes: 1 << 20, ms: 1000 })
+  for (let i = 0; i < 500; i++) backlog.push(RtpPacket.build({ ...fields, timestamp: i * 960 }, Buffer.alloc(20)))
+  const kept = backlog.packets()
+  assert.ok(kept.length > 40 && kept.length <= 51, String(kept.length))
+  assert.equal(kept.at(-1)?.timestamp, 499 * 960)
+  assert.equal(backlog.bytes, kept.length * 32)
+})
