@@ -42,6 +42,7 @@ export function legContract (kind: string, make: () => Promise<LegUnderTest>): v
     const run = start(made.leg, room, controller)
     await run.live
     assert.equal(run.times(), 1, 'live() is called once')
+    for (const { info } of [...room.participants.values()].slice(before)) assert.equal(info.sessionId, 'ses_contract', 'join() is told whose participant it is')
     controller.abort(new Error('enough'))
     await settled(run.done)
     nobodyLeft(room, before)

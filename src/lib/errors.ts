@@ -8,6 +8,7 @@ export const errorTable = {
   forbidden: { http: 403, sip: 403, title: 'These credentials do not allow this' },
   not_found: { http: 404, sip: 404, title: 'There is no such thing' },
   method_not_allowed: { http: 405, sip: 405, title: 'This method is not allowed here' },
+  request_timeout: { http: 408, sip: 408, title: 'The request did not arrive in time' },
   conflict: { http: 409, sip: 491, title: 'The current state does not allow this' },
   identity_taken: { http: 409, sip: 486, title: 'Somebody with this identity is already in the room' },
   stream_key_in_use: { http: 409, sip: 486, title: 'Somebody is already publishing with this stream key' },

@@ -14,12 +14,16 @@ export interface LegContext {
 /** Something the other side could do better: shown in the session's status, with the remedy. */
 export type Advice = { readonly code: string, readonly message: string, readonly remedy: string }
 
+/** How the network treats a session's media, as far as either side reports it (RFC 3550 section 6.4). `packetsLost` never goes back. */
+export type LinkQuality = { readonly packetsLost: number, readonly jitterMs?: number, readonly roundTripMs?: number }
+
 /** Read at any time, also after run() has ended. Counters never go back. */
 export type LegStats = {
   readonly packetsIn: number
   readonly packetsOut: number
   readonly bytesIn: number
   readonly bytesOut: number
+  readonly quality?: LinkQuality
   readonly advice: readonly Advice[]
   /** What only this kind of leg knows: codecs, destination, file, round trip. JSON, camelCase, no secrets. */
   readonly detail: Readonly<Record<string, unknown>>

@@ -15,10 +15,12 @@ export type ParticipantInfo = {
   /** The kind of leg or engine it came through: `rtmp`, `whip`, `sip`, `livekit`, … */
   readonly source: string
   readonly auraId?: string
+  /** The session that brought it; a participant mirrored from elsewhere has none. Ending the session is how it is shown the door. */
+  readonly sessionId?: string
   readonly joinedAt: Date
 }
 
-export type JoinRequest = { identity: string, name?: string, source: string, auraId?: string }
+export type JoinRequest = { identity: string, name?: string, source: string, auraId?: string, sessionId?: string }
 
 /** Told of all that is in a room and all that comes and goes. A watcher that throws breaks its own leg, nobody else's. */
 export interface RoomWatcher {
@@ -70,9 +72,12 @@ export class Room {
   constructor (name: string) { this.name = name }
 
   /** @throws AppError `identity_taken` while a participant of this identity is here. */
-  join ({ identity, name = identity, source, auraId }: JoinRequest): Participant {
+  join ({ identity, name = identity, source, auraId, sessionId }: JoinRequest): Participant {
     if (this.find(identity)) throw new AppError('identity_taken', `“${identity}” is already in room ${this.name}`)
-    const info = { id: newId('participant'), identity, name, source, joinedAt: new Date(), ...(auraId === undefined ? {} : { auraId }) }
+    const info = {
+      id: newId('participant'), identity, name, source, joinedAt: new Date(),
+      ...(auraId === undefined ? {} : { auraId }), ...(sessionId === undefined ? {} : { sessionId })
+    }
     const participant = new Participant(this, info)
     this.participants.set(info.id, participant)
     this.announce(watcher => watcher.participantJoined?.(participant))
