@@ -1,0 +1,89 @@
+import type { PostgresPool, PostgresPoolClient } from 'kysely'
+import type { Socket } from 'node:net'
+import pg from 'pg'
+import type { Logger } from '../lib/log.ts'
+import { messageOf } from '../lib/errors.ts'
+
+export type PoolStatistics = {
+  readonly active: number
+  readonly idle: number
+  readonly total: number
+  /** Callers in line for a connection. */
+  readonly waiting: number
+  readonly max: number
+}
+
+export type PoolOptions = pg.PoolConfig & { readonly max: number, readonly statementTimeoutMs: number, readonly connectTimeoutMs: number }
+
+/** The server gives up first, so that a slow statement fails with its reason and the connection stays. */
+const CLIENT_GRACE_MS = 500
+const IDLE_IN_TRANSACTION_MS = 5_000
+const TYPE_INT8 = 20
+const TYPE_TIMESTAMP = 1114
+
+const parsers: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === TYPE_INT8) return Number
+    // TIMESTAMP columns hold UTC here; the driver would take it for local time.
+    if (oid === TYPE_TIMESTAMP) return (text: string) => new Date(`${text.replace(' ', 'T')}Z`)
+    return pg.types.getTypeParser(oid, format as 'text')
+  }) as pg.CustomTypesConfig['getTypeParser']
+}
+
+/**
+ * A pool in which nobody waits longer than the two timeouts together, whatever the server does. A connection on which a
+ * statement went unanswered is destroyed, never lent again: its answer may still come.
+ */
+export class BoundedPool implements PostgresPool {
+  readonly options: object
+  readonly #pool: pg.Pool
+
+  constructor ({ statementTimeoutMs, connectTimeoutMs, ...config }: PoolOptions, log: Logger) {
+    this.#pool = new pg.Pool({
+      ...config,
+      types: parsers,
+      connectionTimeoutMillis: connectTimeoutMs,
+      query_timeout: statementTimeoutMs + CLIENT_GRACE_MS,
+      options: `-c timezone=UTC -c statement_timeout=${statementTimeoutMs} -c idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_MS}`,
+      application_name: 'auralink-ingress-egress',
+      keepAlive: true
+    })
+    this.#pool.on('error', error => log.warn({ error: messageOf(error) }, 'an idle database connection broke'))
+    this.options = this.#pool.options
+  }
+
+  get statistics (): PoolStatistics {
+    const { totalCount, idleCount, waitingCount } = this.#pool
+    return { active: totalCount - idleCount, idle: idleCount, total: totalCount, waiting: waitingCount, max: this.#pool.options.max }
+  }
+
+  async connect (): Promise<PostgresPoolClient> { return lend(await this.#pool.connect()) }
+  end (): Promise<void> { return this.#pool.end() }
+}
+
+const lent = new WeakMap<pg.PoolClient, PostgresPoolClient>()
+
+/** The same object for the same connection each time: kysely knows its connections by identity. */
+function lend (client: pg.PoolClient): PostgresPoolClient {
+  const known = lent.get(client)
+  if (known) return known
+  let broken: Error | undefined
+  const query = async (text: string, values: readonly unknown[]): Promise<unknown> => {
+    if (broken) throw broken
+    try {
+      return await client.query(text, values as unknown[])
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError)) broken = error as Error // Not the server's answer: there was none.
+      throw error
+    }
+  }
+  const release = (destroy?: boolean): void => {
+    if (broken) socketOf(client)?.destroy() // A polite end would wait for the server that does not answer.
+    client.release(broken ?? destroy)
+  }
+  const lentClient = { query, release, get processID () { return (client as { processID?: number }).processID } } as unknown as PostgresPoolClient
+  lent.set(client, lentClient)
+  return lentClient
+}
+
+const socketOf = (client: pg.PoolClient): Socket | undefined => (client as unknown as { connection?: { stream?: Socket } }).connection?.stream

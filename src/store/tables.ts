@@ -1,0 +1,166 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+
+/** Read as Date; written as ISO 8601 text in UTC, because TIMESTAMP columns forget the zone of what they are given. */
+type Time = ColumnType<Date, string, string>
+type MaybeTime = ColumnType<Date | null, string | null | undefined, string | null>
+type TimeWithDefault = ColumnType<Date, string | undefined, string>
+type Json<T extends object | null = Record<string, unknown>> = JSONColumnType<T>
+/** BIGINT and BIGSERIAL: read as numbers, which is exact up to 2^53. */
+type Count = ColumnType<number, number, number>
+
+type BridgesTable = {
+  bridge_id: string
+  region: string
+  status: string
+  capacity: number
+  current_load: number
+  last_heartbeat: MaybeTime
+  created_at: TimeWithDefault
+  updated_at: TimeWithDefault
+}
+
+type ConferencesTable = {
+  conference_id: string
+  bridge_id: string | null
+  room_name: string
+  participant_count: number
+  status: string
+  created_at: TimeWithDefault
+  ended_at: MaybeTime
+  end_reason: string | null
+}
+
+type ParticipantsTable = {
+  participant_id: string
+  conference_id: string | null
+  aura_id: string | null
+  display_name: string | null
+  join_source: string | null
+  joined_at: TimeWithDefault
+  left_at: MaybeTime
+  identity: string | null
+  leave_reason: string | null
+}
+
+type ExternalSessionsTable = {
+  session_id: string
+  session_type: string
+  conference_id: string | null
+  external_id: string | null
+  status: string
+  metadata: ColumnType<Record<string, unknown> | null, string | null, string | null>
+  created_at: TimeWithDefault
+  ended_at: MaybeTime
+  end_reason: string | null
+}
+
+type LeasesTable = { name: string, owner: string, fence: Count, expires_at: Time }
+
+type JournalPositionsTable = { journal_id: string, bridge_id: string, applied: Count, updated_at: TimeWithDefault }
+
+type EventsTable = {
+  cursor: Generated<number>
+  event_id: string
+  type: string
+  bridge_id: string
+  room_name: string | null
+  conference_id: string | null
+  participant_id: string | null
+  session_id: string | null
+  occurred_at: Time
+  data: Json
+}
+
+type IngressesTable = {
+  ingress_id: string
+  protocol: string
+  room_name: string
+  identity: string
+  display_name: string
+  key_hash: string
+  key_sealed: string
+  created_at: TimeWithDefault
+  updated_at: TimeWithDefault
+}
+
+type RecordingsTable = {
+  recording_id: string
+  bridge_id: string
+  room_name: string
+  state: string
+  partial: boolean
+  started_at: Time
+  ended_at: MaybeTime
+  info: Json
+  updated_at: TimeWithDefault
+}
+
+type ApiKeysTable = {
+  key_id: string
+  name: string
+  key_hash: string
+  scopes: string[]
+  created_at: TimeWithDefault
+  last_used_at: MaybeTime
+  expires_at: MaybeTime
+  revoked_at: MaybeTime
+}
+
+type WebhookEndpointsTable = {
+  endpoint_id: string
+  url: string
+  event_types: string[]
+  /** Sealed; the newest first, at most two. */
+  secrets: Json<{ sealed: string, expiresAt: string | null }[]>
+  /** Events up to this cursor already have their delivery rows. */
+  fanned_out: Count
+  created_at: TimeWithDefault
+  disabled_at: MaybeTime
+  disabled_reason: string | null
+}
+
+type WebhookDeliveriesTable = {
+  delivery_id: string
+  endpoint_id: string
+  event_cursor: Count
+  /** Deliveries with the same key reach one endpoint in the order of their cursors. */
+  order_key: string
+  state: string
+  attempts: Generated<number>
+  due_at: Time
+  last_status: number | null
+  last_error: string | null
+  created_at: TimeWithDefault
+  settled_at: MaybeTime
+}
+
+type AuditLogTable = {
+  audit_id: Generated<number>
+  occurred_at: Time
+  actor: string
+  action: string
+  target: string | null
+  outcome: string
+  address: string | null
+  request_id: string | null
+  detail: Json
+}
+
+/** The tables of schema `ingress_egress`, column by column as the migrations make them. */
+export type Tables = {
+  bridges: BridgesTable
+  conferences: ConferencesTable
+  participants: ParticipantsTable
+  external_sessions: ExternalSessionsTable
+  leases: LeasesTable
+  journal_positions: JournalPositionsTable
+  events: EventsTable
+  ingresses: IngressesTable
+  recordings: RecordingsTable
+  api_keys: ApiKeysTable
+  webhook_endpoints: WebhookEndpointsTable
+  webhook_deliveries: WebhookDeliveriesTable
+  audit_log: AuditLogTable
+}
+
+export const SCHEMA = 'ingress_egress'
