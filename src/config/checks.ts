@@ -1,0 +1,38 @@
+import { describeOrigin } from './hocon/values.ts'
+import type { Problem } from './problems.ts'
+import { DEFAULT_ORIGIN, GENERATED_ORIGIN } from './sources.ts'
+import type { Entry } from './table.ts'
+
+const TCP_PORTS = ['auralink.http.port', 'auralink.metrics.prometheus.port', 'auralink.rtmp.ingest_port', 'auralink.rtmp.tls_port', 'auralink.sip.port', 'auralink.sip.tls_port']
+
+/** What everybody types first, and the values in the seed's examples. */
+const WELL_KNOWN = new Set(['secret', 'password', 'changeme', 'admin', 'test', 'auralink', 'dev-dashboard-key'])
+
+/** Mistakes that need more than one setting to be seen. */
+export function crossChecks (entries: readonly Entry[]): Problem[] {
+  const value = (key: string): unknown => entries.find(entry => entry.key === key)?.value
+  const problems: Problem[] = []
+  const taken = new Map<unknown, string>()
+  for (const key of TCP_PORTS) {
+    const entry = entries.find(e => e.key === key)
+    if (!entry || entry.value === 0) continue
+    const other = taken.get(entry.value)
+    if (other !== undefined) problems.push({ origin: entry.origin, key, message: `port ${String(entry.value)} is also ${other}` })
+    taken.set(entry.value, key)
+  }
+  if ((value('auralink.tls.cert_file') === undefined) !== (value('auralink.tls.key_file') === undefined)) {
+    problems.push({ origin: DEFAULT_ORIGIN, key: 'auralink.tls', message: 'cert_file and key_file are needed together' })
+  }
+  return problems
+}
+
+/** What is accepted, but deserves a word. */
+export function notesOn (entries: readonly Entry[]): string[] {
+  const production = entries.find(entry => entry.key === 'auralink.service.environment')?.value === 'production'
+  return entries.flatMap(({ key, setting, value, origin }) => {
+    const given = origin !== DEFAULT_ORIGIN && origin !== GENERATED_ORIGIN
+    if (given && setting.extras.later) return [`${key} has no effect yet (${describeOrigin(origin)})`]
+    if (production && setting.extras.secret && typeof value === 'string' && WELL_KNOWN.has(value)) return [`${key} is a well-known value (${describeOrigin(origin)}): change it`]
+    return []
+  })
+}

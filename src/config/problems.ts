@@ -1,0 +1,29 @@
+import { describeOrigin, type HoconValue, type Origin } from './hocon/values.ts'
+
+/** One mistake: where, in which setting, and what was expected. */
+export type Problem = { readonly origin: Origin, readonly key?: string, readonly message: string }
+
+export const describeProblem = ({ origin, key, message }: Problem): string =>
+  `${describeOrigin(origin)}: ${key === undefined ? '' : `${key}: `}${message}`
+
+/** Everything that is wrong with the configuration, at once. */
+export class ConfigError extends Error {
+  readonly problems: readonly Problem[]
+
+  constructor (problems: readonly Problem[]) {
+    super(`The configuration has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}:\n${problems.map(p => `  ${describeProblem(p)}`).join('\n')}`)
+    this.name = 'ConfigError'
+    this.problems = problems
+  }
+}
+
+const MAX_SHOWN = 60
+
+/** A wrong value as a person would write it, cut to a readable length. */
+export function show (value: HoconValue): string {
+  if (value.type === 'array') return 'a list'
+  if (value.type === 'object') return 'an object'
+  if (value.type === 'null') return 'null'
+  const text = value.type === 'string' ? JSON.stringify(value.value) : value.type === 'number' ? value.text : String(value.value)
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text
+}
