@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander'
-import packageJson from '../../package.json' with { type: 'json' }
 import { ConfigError } from './problems.ts'
+import { version } from './version.ts'
 
 export type CommandLine = {
   /** `run` starts the service; the others print and end. */
@@ -53,7 +53,7 @@ export function commandLine (argv: readonly string[]): CommandLine {
 function describe (write: (text: string) => void): Command {
   return new Command('auralink')
     .description('Phones, encoders, WebRTC apps, streaming platforms and recordings, in and out of one real-time conference.')
-    .version(packageJson.version, '--version', 'print the version')
+    .version(version, '--version', 'print the version')
     .helpOption('--help', 'print this')
     .option('--config <file>', 'configuration file (or CONFIG_FILE; else /etc/auralink/auralink.conf if there is one)')
     .option('--set <key=value>', 'a setting that wins over file and environment; may be repeated', (value, all: string[]) => [...all, value], [])

@@ -1,9 +1,9 @@
 import { hostname } from 'node:os'
-import packageJson from '../../package.json' with { type: 'json' }
 import {
   choice, databaseUrl, duration, flag, fraction, generated, headerName, hostPort, httpUrl, listOf, mapOf, need, path, port, sameAs, seconds, size, text,
   urlPath, whole, words, type Setting
 } from './setting.ts'
+import { version } from './version.ts'
 
 /** Two processes that start in the same second on one host must not share an id. */
 const newBridgeId = (): string => `bridge-${hostname()}-${Math.floor(Date.now() / 1000)}-${process.pid}`
@@ -29,7 +29,7 @@ export const auralink = {
     name: text('ingress-egress', 'Name of the service in logs, status and metrics.', { env: 'AURALINK_SERVICE_NAME' }),
     region: text('us-west-2', 'Region this bridge runs in.', { env: 'AURALINK_REGION' }),
     environment: text('production', 'Deployment environment: production, staging, development, …', { env: 'AURALINK_ENV' }),
-    version: text(generated('the version in package.json', () => packageJson.version), 'Version shown in status and logs.'),
+    version: text(generated('the version in package.json', () => version), 'Version shown in status and logs.'),
     bridge_id: text(generated('bridge-<hostname>-<unix seconds>-<process id>', newBridgeId), 'Unique name of this process among all bridges.', { env: 'BRIDGE_ID' }),
     data_dir: path('data', 'Folder for recordings, journal and the embedded database. Relative: below the working directory.', { env: 'DATA_DIR' }),
     drain_deadline: duration('30s', 'How long SIGTERM waits for sessions to leave by themselves before it ends them.', { live: true }),
