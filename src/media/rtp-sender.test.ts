@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { ManualClock } from '../../test/support/manual-clock.ts'
+import { CatchUp } from './catch-up.ts'
+import { ntpMiddle, ntpOf, wallOf } from './ntp.ts'
+import { PacketHistory } from './packet-history.ts'
+import { Rewriter } from './rewriter.ts'
+import { RtpPacket } from './rtp-packet.ts'
+import { RtpSender } from './rtp-sender.ts'
+
+const packet = (sequenceNumber: number, timestamp: number, payload = 'aa', ssrc = 1): RtpPacket =>
+  RtpPacket.build({ payloadType: 96, marker: true, sequenceNumber: sequenceNumber & 0xffff, timestamp: timestamp >>> 0, ssrc }, Buffer.from(payload, 'hex'))
+
+function rewriter (): Rewriter { return new Rewriter({ clockRate: 90_000, firstSequenceNumber: 0xfffe, firstTimestamp: 0xffffff00 }) }
+
+/** What comes out for each packet that goes in: its number and timestamp, or nothing. */
+function through (target: Rewriter, packets: RtpPacket[], now = 0): (readonly [number, number] | undefined)[] {
+  return packets.map(p => target.accept(p, now) ? [target.sequenceNumber, target.timestamp] as const : undefined)
+}
+
+test('numbers go on over both wraps', () => {
+  assert.deepEqual(through(rewriter(), [packet(10, 1000), packet(11, 1000), packet(12, 4000)]), [[0xfffe, 0xffffff00], [0xffff, 0xffffff00], [0, 0xffffff00 + 3000 - 2 ** 32]])
+})
+
+test('a late packet gets the number it would have had, and padding leaves no gap', () => {
+  const padding = RtpPacket.parse(Buffer.from('a06000650000000000000001' + '00000004', 'hex')) // Sequence number 101.
+  const out = through(rewriter(), [packet(100, 0), padding, packet(103, 0), packet(102, 0), packet(104, 0)]).map(pair => pair?.[0])
+  assert.deepEqual(out, [0xfffe, undefined, 0, 0xffff, 1])
+})
+
+test('a late packet from before a switch is dropped, a switch makes no jump', () => {
+  const target = rewriter()
+  through(target, [packet(10, 1000), packet(11, 4000)], 100)
+  target.restart()
+  assert.deepEqual(through(target, [packet(50_000, 77)], 140), [[0, (0xffffff00 + 3000 + 3600) % 2 ** 32]], 'later by 40 ms')
+  assert.deepEqual(through(target, [packet(49_999, 77)], 140), [undefined])
+})
+
+test('a source that starts anew is followed without a gap', () => {
+  const target = rewriter()
+  through(target, [packet(10, 1000)], 0)
+  assert.deepEqual(through(target, [packet(40_000, 1000)], 10)[0]?.[0], 0xffff, 'by sequence number')
+  assert.deepEqual(through(target, [packet(40_001, 1000 + 90_000 * 60)], 20)[0]?.[0], 0, 'by timestamp')
+})
+
+test('random sources: outgoing numbers have exactly the gaps of what was lost on the way in', () => {
+  let seed = 99
+  const random = (below: number): number => { seed = Math.imul(seed, 1103515245) + 12345 >>> 0; return (seed >>> 8) % below }
+  for (let round = 0; round < 200; round++) {
+    const target = rewriter()
+    const start = random(65536)
+    const order = Array.from({ length: 50 }, (_, i) => i).filter(i => i === 0 || random(10) > 0)
+    for (let i = 2; i < order.length; i++) if (random(8) === 0) [order[i], order[i - 1]] = [order[i - 1]!, order[i]!]
+    for (const i of order) assert.equal(through(target, [packet(start + i, i)])[0]?.[0], (0xfffe + i) & 0xffff)
+  }
+})
+
+test('the history gives back what is young, once in a while', () => {
+  const history = new PacketHistory({ packets: 8, ms: 100, resendGapMs: 20 })
+  for (let i = 0; i < 10; i++) history.add(packet(i, i), i, i, 0)
+  assert.equal(history.take(1, 0), undefined, 'overwritten')
+  assert.equal(history.take(9, 0)?.timestamp, 9)
+  assert.equal(history.take(9, 19), undefined, 'sent again a moment ago')
+  assert.equal(history.take(9, 20)?.sequenceNumber, 9)
+  assert.equal(history.take(8, 101), undefined, 'too old')
+})
+
+type Sent = { payloadType: number, sequenceNumber: number, timestamp: number, ssrc: number, payload: string }
+
+function sender (rtx?: { ssrc: number, payloadType: number }): { target: RtpSender, sent: Sent[], clock: ManualClock } {
+  const clock = new ManualClock()
+  const sent: Sent[] = []
+  const send = (bytes: Buffer): boolean => {
+    const { payloadType, sequenceNumber, timestamp, ssrc, payload } = RtpPacket.parse(Buffer.from(bytes))
+    sent.push({ payloadType, sequenceNumber, timestamp, ssrc, payload: payload.toString('hex') })
+    return true
+  }
+  return { target: new RtpSender({ ssrc: 7, payloadType: 102, clockRate: 90_000, rtx, clock, send }), sent, clock }
+}
+
+test('a sender prints its own header, and nothing of the source’s extensions', () => {
+  const { target, sent } = sender()
+  target.write(RtpPacket.parse(Buffer.from('90e00001000000010000000a' + 'bede000110aa0000' + 'cafe', 'hex')))
+  assert.deepEqual({ ...sent[0], sequenceNumber: 0, timestamp: 0 }, { payloadType: 102, sequenceNumber: 0, timestamp: 0, ssrc: 7, payload: 'cafe' })
+})
+
+test('a lost packet is sent again, as it was or as RTX', () => {
+  const plain = sender()
+  plain.target.write(packet(1, 1, '0102'))
+  plain.target.resend([plain.sent[0]!.sequenceNumber, 12])
+  assert.deepEqual(plain.sent[1], plain.sent[0])
+  const { target, sent } = sender({ ssrc: 8, payloadType: 103 })
+  target.write(packet(1, 1, '0102'))
+  target.resend([sent[0]!.sequenceNumber])
+  const original = sent[0]!.sequenceNumber.toString(16).padStart(4, '0')
+  assert.deepEqual({ ...sent[1], sequenceNumber: 0 }, { payloadType: 103, sequenceNumber: 0, timestamp: sent[0]!.timestamp, ssrc: 8, payload: `${original}0102` })
+  assert.deepEqual([target.resent, target.nacked], [1, 1])
+})
+
+test('a receiver that asks for everything again and again gets a bounded part of it', () => {
+  const { target, sent, clock } = sender()
+  for (let i = 0; i < 1000; i++) target.write(packet(i, i))
+  const all = sent.map(p => p.sequenceNumber)
+  for (let round = 0; round < 50; round++) { clock.advance(25); target.resend(all) }
+  assert.ok(target.resent <= 512, String(target.resent))
+})
+
+test('a sender report ties the stream to the wall clock of the publisher’s reference', () => {
+  const { target, clock } = sender()
+  assert.equal(target.report(undefined), undefined)
+  target.write(packet(1, 5000))
+  const offset = target.rewriter.timestampOf(0)
+  clock.advance(1000)
+  const report = target.report({ rtpTimestamp: 5000, wallMs: clock.wall() - 1040 })! // Captured 40 ms before it came.
+  assert.equal(report.rtpTimestamp, (offset + 5000 + 1040 * 90) >>> 0)
+  assert.ok(Math.abs(wallOf({ seconds: report.ntpSeconds, fraction: report.ntpFraction }) - clock.wall()) < 0.01)
+  assert.equal(target.report(undefined)!.rtpTimestamp, (offset + 5000 + 1000 * 90) >>> 0, 'without one, by arrival')
+  assert.equal(target.report({ rtpTimestamp: 5000, wallMs: 0 })!.rtpTimestamp, (offset + 5000 + 1000 * 90) >>> 0, 'an absurd one is not believed')
+})
+
+test('the round trip is what is left after the receiver’s own delay', () => {
+  const { target, clock } = sender()
+  target.write(packet(1, 5000))
+  const lastSenderReport = ntpMiddle(ntpOf(clock.wall()))
+  clock.advance(150)
+  target.receive({ ssrc: 7, fractionLost: 0.5, cumulativeLost: 3, highestSequence: 0, jitter: 900, lastSenderReport, delaySinceLastReport: 6554 })
+  assert.ok(Math.abs(target.quality!.roundTripMs! - 50) < 1)
+  assert.deepEqual({ ...target.quality, roundTripMs: 0 }, { lossFraction: 0.5, lost: 3, jitterMs: 10, roundTripMs: 0 })
+})
+
+test('a newcomer is brought up to the present in a moment, paced, then follows it without a jump', () => {
+  const { target, sent, clock } = sender()
+  const frames = Array.from({ length: 60 }, (_, i) => packet(i, i * 3000, 'ab'.repeat(1000)))
+  using catchUp = new CatchUp(frames, target, clock, 90_000, { bytesPerMs: 4000, tickMs: 1, frameSpacingMs: 0.1 })
+  assert.ok(sent.length >= 1 && sent.length <= 5, `${sent.length} at once`)
+  catchUp.push(packet(60, 60 * 3000))
+  clock.advance(100)
+  assert.ok(catchUp.done)
+  target.write(packet(61, 61 * 3000))
+  assert.deepEqual(sent.map(p => (p.sequenceNumber - sent[0]!.sequenceNumber) & 0xffff), Array.from({ length: 62 }, (_, i) => i), 'no number is missing')
+  const gaps = sent.slice(1).map((p, i) => p.timestamp - sent[i]!.timestamp | 0)
+  assert.deepEqual(gaps, [...Array.from({ length: 59 }, () => 9), 3000, 3000])
+  target.rewriter.restart()
+  clock.advance(500)
+  using again = new CatchUp([packet(900, 5), packet(901, 3005)], target, clock, 90_000)
+  assert.ok(again.done)
+  assert.equal(sent.at(-1)!.timestamp - sent[61]!.timestamp | 0, 45_000, 'another source is later by the time that passed')
+})

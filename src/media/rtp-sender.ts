@@ -1,0 +1,156 @@
+import type { Clock } from '../lib/clock.ts'
+import { ntpMiddle, ntpOf } from './ntp.ts'
+import { PacketHistory } from './packet-history.ts'
+import { Rewriter } from './rewriter.ts'
+import type { ReportBlock, SenderReport } from './rtcp/packet.ts'
+import { type RtpPacket, timestampDistance } from './rtp-packet.ts'
+import { type TimeReference, timestampAt } from './time-reference.ts'
+
+const FIXED_HEADER_BYTES = 12
+const VERSION_2 = 0x80
+/** Larger than any datagram that crosses a network unfragmented. */
+const MAX_PACKET_BYTES = 2048
+/** Answers to NACKs may add half of what is sent, and this many packets at once: a receiver cannot make us flood it. */
+const RESENDS_PER_PACKET = 0.5
+const MAX_RESEND_BURST = 512
+/** A time reference further than this from what is being sent (s) is of another life of the publisher. */
+const MAX_REFERENCE_DISTANCE_S = 10
+
+export type SenderOptions = {
+  readonly ssrc: number
+  readonly payloadType: number
+  readonly clockRate: number
+  /** Answers to NACKs go out as a stream of their own (RFC 4588), where the receiver agreed to it. */
+  readonly rtx?: { readonly ssrc: number, readonly payloadType: number } | undefined
+  readonly clock: Clock
+  /** May not keep the bytes: they are overwritten by the next packet. @returns false when they could not be sent. */
+  readonly send: (bytes: Buffer) => boolean
+}
+
+/** What one receiver says of one stream, from its latest report. */
+export type ReceptionQuality = { lossFraction: number, lost: number, jitterMs: number, roundTripMs: number | undefined }
+
+/** All senders print into the same memory: sending is synchronous, and what is sent is copied by the transport. */
+const scratch = Buffer.allocUnsafe(MAX_PACKET_BYTES)
+
+/** One outgoing RTP stream to one receiver: its numbers, its reports, its answers to loss. No socket, no timer. */
+export class RtpSender {
+  readonly ssrc: number
+  readonly rewriter: Rewriter
+  packets = 0
+  bytes = 0
+  resent = 0
+  nacked = 0
+  refused = 0
+  quality: ReceptionQuality | undefined
+  readonly #options: SenderOptions
+  readonly #history = new PacketHistory()
+  #payloadBytes = 0
+  #resendBudget = MAX_RESEND_BURST
+  #rtxSequence = Math.floor(Math.random() * 0x10000)
+  #lastSentAt = 0
+
+  constructor (options: SenderOptions) {
+    this.#options = options
+    this.ssrc = options.ssrc
+    this.rewriter = new Rewriter({ clockRate: options.clockRate })
+  }
+
+  /** Sends a packet of the source, numbered on from what went before. */
+  write (packet: RtpPacket): void {
+    const now = this.#options.clock.now()
+    if (this.rewriter.accept(packet, now)) this.#sendNumbered(packet, this.rewriter.timestamp, now)
+  }
+
+  /** As `write`, but the packet is shown at another time than its own: the fast-forward of a newcomer. */
+  writeAt (packet: RtpPacket, timestamp: number): void {
+    const now = this.#options.clock.now()
+    if (this.rewriter.accept(packet, now)) this.#sendNumbered(packet, timestamp >>> 0, now)
+  }
+
+  #sendNumbered (packet: RtpPacket, timestamp: number, now: number): void {
+    const { sequenceNumber } = this.rewriter
+    this.#history.add(packet, sequenceNumber, timestamp, now)
+    const bytes = this.#print(packet, sequenceNumber, timestamp)
+    if (!this.#options.send(bytes)) this.refused++
+    this.packets++
+    this.bytes += bytes.length
+    this.#payloadBytes += bytes.length - FIXED_HEADER_BYTES
+    this.#lastSentAt = now
+    if (this.#resendBudget < MAX_RESEND_BURST) this.#resendBudget += RESENDS_PER_PACKET
+  }
+
+  /** The publisher's header extensions and CSRCs are for its own hop, and stay there. */
+  #print (packet: RtpPacket, sequenceNumber: number, timestamp: number): Buffer {
+    const { ssrc, payloadType } = this.#options
+    const start = packet.headerLength
+    const end = Math.min(packet.bytes.length - packet.paddingLength, start + MAX_PACKET_BYTES - FIXED_HEADER_BYTES)
+    writeHeader(packet.marker, payloadType, sequenceNumber, timestamp, ssrc)
+    packet.bytes.copy(scratch, FIXED_HEADER_BYTES, start, end)
+    return scratch.subarray(0, FIXED_HEADER_BYTES + end - start)
+  }
+
+  /** Answers a NACK, as far as history and budget allow. */
+  resend (lost: readonly number[]): void {
+    this.nacked += lost.length
+    const now = this.#options.clock.now()
+    for (const sequenceNumber of lost) {
+      if (this.#resendBudget < 1) return
+      const sent = this.#history.take(sequenceNumber, now)
+      if (!sent) continue
+      this.#resendBudget--
+      const bytes = this.#options.rtx ? this.#printRtx(sent.packet, sequenceNumber, sent.timestamp) : this.#print(sent.packet, sequenceNumber, sent.timestamp)
+      if (!this.#options.send(bytes)) this.refused++
+      this.resent++
+      this.bytes += bytes.length
+    }
+  }
+
+  /** RFC 4588 section 4: the original sequence number, then the original payload. */
+  #printRtx (packet: RtpPacket, sequenceNumber: number, timestamp: number): Buffer {
+    const { ssrc, payloadType } = this.#options.rtx!
+    const start = packet.headerLength
+    const end = Math.min(packet.bytes.length - packet.paddingLength, start + MAX_PACKET_BYTES - FIXED_HEADER_BYTES - 2)
+    this.#rtxSequence = (this.#rtxSequence + 1) & 0xffff
+    writeHeader(packet.marker, payloadType, this.#rtxSequence, timestamp, ssrc)
+    scratch[FIXED_HEADER_BYTES] = sequenceNumber >> 8
+    scratch[FIXED_HEADER_BYTES + 1] = sequenceNumber & 0xff
+    packet.bytes.copy(scratch, FIXED_HEADER_BYTES + 2, start, end)
+    return scratch.subarray(0, FIXED_HEADER_BYTES + 2 + end - start)
+  }
+
+  /**
+   * This instant on the wall clock and on the stream's (RFC 3550 section 6.4.1). With the publisher's own reference, all its
+   * streams meet on one wall clock: lips move with words.
+   * @returns undefined as long as nothing was sent.
+   */
+  report (reference: TimeReference | undefined): SenderReport | undefined {
+    if (this.packets === 0) return undefined
+    const { clock, clockRate, ssrc } = this.#options
+    const wallMs = clock.wall()
+    const { seconds, fraction } = ntpOf(wallMs)
+    const byArrival = this.rewriter.newestTimestamp + Math.round((clock.now() - this.#lastSentAt) * clockRate / 1000)
+    const byReference = reference && this.rewriter.timestampOf(timestampAt(wallMs, reference, clockRate))
+    const trusted = byReference !== undefined && Math.abs(timestampDistance(byReference, byArrival)) < MAX_REFERENCE_DISTANCE_S * clockRate
+    const rtpTimestamp = (trusted ? byReference : byArrival) >>> 0
+    return { type: 'sr', ssrc, ntpSeconds: seconds, ntpFraction: fraction, rtpTimestamp, packets: this.packets >>> 0, bytes: this.#payloadBytes >>> 0, reports: [] }
+  }
+
+  /** Takes what the receiver reports of this stream (RFC 3550 section 6.4.1, round trip in figure 2). */
+  receive (block: ReportBlock): void {
+    const { clock, clockRate } = this.#options
+    const now = ntpMiddle(ntpOf(clock.wall()))
+    const roundTrip = (now - block.lastSenderReport - block.delaySinceLastReport) | 0
+    const roundTripMs = block.lastSenderReport === 0 ? this.quality?.roundTripMs : Math.max(0, roundTrip / 65.536)
+    this.quality = { lossFraction: block.fractionLost, lost: block.cumulativeLost, jitterMs: block.jitter / clockRate * 1000, roundTripMs }
+  }
+}
+
+function writeHeader (marker: boolean, payloadType: number, sequenceNumber: number, timestamp: number, ssrc: number): void {
+  scratch[0] = VERSION_2
+  scratch[1] = (marker ? 0x80 : 0) | payloadType
+  scratch[2] = sequenceNumber >> 8
+  scratch[3] = sequenceNumber & 0xff
+  scratch.writeUInt32BE(timestamp >>> 0, 4)
+  scratch.writeUInt32BE(ssrc, 8)
+}
