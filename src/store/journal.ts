@@ -1,0 +1,212 @@
+import path from 'node:path'
+import { appendFile, unlink } from 'node:fs/promises'
+import { within } from '../lib/abort.ts'
+import type { Clock } from '../lib/clock.ts'
+import { messageOf } from '../lib/errors.ts'
+import { uuidV7 } from '../lib/ids.ts'
+import { type Logger, Tally } from '../lib/log.ts'
+import type { ConferenceInfo, Journal, ParticipantChange, SessionInfo } from '../room/session.ts'
+import type { Database } from './database.ts'
+import { type Change, type Entry, EventTypes, idOf, isOver, type RecordingRecord } from './journal-entry.ts'
+import { JournalFiles, type Leftover } from './journal-files.ts'
+import { JournalQueue, journalLimits, type QueueLimits } from './journal-queue.ts'
+import { applyEntries, isRefusal, type Origin } from './journal-rows.ts'
+import { closeLost } from './lost.ts'
+import { pause } from './pause.ts'
+
+export type JournalOptions = {
+  readonly database: Database
+  readonly bridgeId: string
+  readonly dataDir: string
+  readonly log: Logger
+  readonly clock: Clock
+  readonly limits?: QueueLimits
+}
+
+const FIRST_RETRY_MS = 50
+const LAST_RETRY_MS = 1_000
+/** At the end the database gets this long; what it has not taken by then stays on disk for the next start. */
+const CLOSING_MS = 3_000
+const BATCH = 500
+
+/**
+ * Takes every change at once and brings it to the database in order, exactly once. Each change goes to a file first, which is
+ * deleted when its transactions have committed. A change survives the end of this process a few milliseconds after it happened
+ * (one turn of the event loop and one write), and a power cut half a second after it, whether the database is there or not.
+ */
+export class StoreJournal implements Journal, AsyncDisposable {
+  /** Called after each transaction: there may be new events. */
+  onApplied: () => void = () => {}
+  readonly #database: Database
+  readonly #origin: Origin
+  readonly #folder: string
+  readonly #queue: JournalQueue
+  readonly #log: Logger
+  readonly #clock: Clock
+  readonly #tally: Tally
+  readonly #types = new EventTypes()
+  /** Everything that has not ended, as last seen. */
+  readonly #live = new Map<string, Change>()
+  readonly #controller = new AbortController()
+  readonly #running: Promise<void>
+  #idle = Promise.withResolvers<void>()
+  #isCaughtUp = false
+  /** Something was refused since the rows were last compared with what lives. */
+  #hasHoles = false
+
+  private constructor ({ database, bridgeId, log, clock, limits = journalLimits }: JournalOptions, folder: string, files: JournalFiles, journal: string, leftovers: readonly Leftover[]) {
+    this.#database = database
+    this.#origin = { journal, bridge: bridgeId }
+    this.#folder = folder
+    this.#log = log
+    this.#clock = clock
+    this.#tally = new Tally(log, clock)
+    this.#queue = new JournalQueue(files, limits, clock, this.#tally)
+    this.#running = this.#run(leftovers, this.#controller.signal)
+  }
+
+  static async open (options: JournalOptions): Promise<StoreJournal> {
+    const journal = uuidV7()
+    const folder = path.join(options.dataDir, 'journal')
+    const { files, leftovers } = await JournalFiles.open(folder, { journal, bridge: options.bridgeId })
+    return new StoreJournal(options, folder, files, journal, leftovers)
+  }
+
+  /** Changes that have not reached the database. */
+  get depth (): number { return this.#queue.depth }
+  /** What they take on disk. */
+  get bytes (): number { return this.#queue.bytes }
+  /** Changes that found no room: the rows they were about are put right later, their events never happen. */
+  get refused (): number { return this.#queue.refused }
+  /** Whether all of earlier lives has been applied and what they left open has been closed. */
+  get isCaughtUp (): boolean { return this.#isCaughtUp }
+
+  roomChanged (info: ConferenceInfo): void { this.#accept({ of: 'conference', info }) }
+  participantChanged (info: ParticipantChange): void { this.#accept({ of: 'participant', info }) }
+  sessionChanged (info: SessionInfo): void { this.#accept({ of: 'session', info }) }
+  recordingChanged (info: RecordingRecord): void { this.#accept({ of: 'recording', info }) }
+
+  /** Says again all that lives, without events: after others have taken this bridge for dead. */
+  reassert (): void {
+    for (const change of this.#live.values()) this.#push(change, undefined)
+  }
+
+  /** Resolves when everything accepted so far is in the database. */
+  async settled (): Promise<void> {
+    while (this.depth > 0 || !this.#isCaughtUp) await this.#idle.promise
+  }
+
+  async [Symbol.asyncDispose] (): Promise<void> {
+    if (this.#database.isReady) await within(CLOSING_MS, this.settled())
+    this.#controller.abort()
+    this.#queue.wake()
+    await this.#running
+    await this.#queue.close()
+    if (this.depth > 0) this.#log.warn({ entries: this.depth }, 'the database has not taken the last changes; they are kept on disk for the next start')
+  }
+
+  #accept (change: Change): void {
+    if (isOver(change)) this.#live.delete(idOf(change))
+    else this.#live.set(idOf(change), change)
+    this.#push(change, this.#types.of(change))
+  }
+
+  #push (change: Change, type: string | undefined): void {
+    if (this.#queue.push(change, type)) return
+    this.#hasHoles = true
+    this.#tally.count('the journal is full: a change was not kept', { bytes: this.bytes, entries: this.depth }, 'error')
+  }
+
+  async #run (leftovers: readonly Leftover[], signal: AbortSignal): Promise<void> {
+    await Promise.race([this.#database.ready, new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))])
+    await this.#catchUp(leftovers, signal)
+    while (!signal.aborted) {
+      await this.#queue.waiting(signal)
+      await this.#flush(signal)
+      if (this.#hasHoles && this.depth === 0) await this.#repair(signal)
+      if (this.depth === 0) this.#tellIdle()
+    }
+  }
+
+  /** First what earlier lives had still to say, then the end of everything they left open. */
+  async #catchUp (leftovers: readonly Leftover[], signal: AbortSignal): Promise<void> {
+    for (const leftover of leftovers) {
+      await this.#patiently(signal, () => this.#replay(leftover))
+      if (signal.aborted) return
+      await unlink(leftover.file)
+    }
+    for (const bridge of new Set([this.#origin.bridge, ...leftovers.map(leftover => leftover.bridge)])) {
+      await this.#patiently(signal, async () => {
+        const count = await closeLost(this.#database.db, bridge, { reason: 'the process that served it ended without notice', recordings: false })
+        if (count.conferences > 0) this.#log.warn({ bridge, ...count }, 'what an earlier life of this bridge left open was closed as lost')
+      })
+    }
+    if (signal.aborted) return
+    this.#isCaughtUp = true
+    this.onApplied()
+    if (this.depth === 0) this.#tellIdle()
+  }
+
+  async #replay (leftover: Leftover): Promise<void> {
+    let batch: Entry[] = []
+    for await (const entry of leftover.entries()) {
+      batch.push(entry)
+      if (batch.length < BATCH) continue
+      await this.#apply(leftover, batch)
+      batch = []
+    }
+    await this.#apply(leftover, batch)
+  }
+
+  async #flush (signal: AbortSignal): Promise<void> {
+    await this.#patiently(signal, async () => {
+      const entries = await this.#queue.peek()
+      await this.#apply(this.#origin, entries)
+      await this.#queue.done(entries.at(-1)!.sequence)
+    })
+  }
+
+  /** One entry that the database will never take must not hold up all that follow. */
+  async #apply (origin: Origin, entries: readonly Entry[]): Promise<void> {
+    if (entries.length === 0) return
+    try {
+      await applyEntries(this.#database.db, origin, entries)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      const [only, ...others] = entries
+      if (others.length > 0) for (const entry of entries) await this.#apply(origin, [entry])
+      else await this.#setAside(only!, error)
+    }
+    this.onApplied()
+  }
+
+  async #setAside (entry: Entry, error: unknown): Promise<void> {
+    this.#log.error({ error: messageOf(error), of: entry.of, sequence: entry.sequence }, 'the database refuses a change; it is kept in refused.jsonl')
+    await appendFile(path.join(this.#folder, 'refused.jsonl'), `${JSON.stringify(entry)}\n`, { mode: 0o600 })
+  }
+
+  /** After holes: what lives is said again, and rows of ours that live no more are closed. */
+  async #repair (signal: AbortSignal): Promise<void> {
+    this.#hasHoles = false
+    this.reassert()
+    const living = new Set(this.#live.keys())
+    await this.#patiently(signal, () => closeLost(this.#database.db, this.#origin.bridge, { reason: 'its end was not recorded', except: living, recordings: false }))
+  }
+
+  async #patiently (signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
+    for (let wait = FIRST_RETRY_MS; !signal.aborted; wait = Math.min(wait * 2, LAST_RETRY_MS)) {
+      try {
+        await work()
+        return
+      } catch (error) {
+        this.#tally.count('changes wait for the database', { error: messageOf(error), entries: this.depth })
+      }
+      await pause(this.#clock, wait, signal)
+    }
+  }
+
+  #tellIdle (): void {
+    this.#idle.resolve()
+    this.#idle = Promise.withResolvers()
+  }
+}

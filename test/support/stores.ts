@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { systemClock } from '../../src/lib/clock.ts'
+import { type Logger, silentLogger } from '../../src/lib/log.ts'
+import { type Database, type DatabaseOptions, openDatabase } from '../../src/store/database.ts'
+import { missing } from './peers.ts'
+import { PostgresServer } from './postgres.ts'
+
+/** A folder that is gone with its scope. */
+export function temporaryFolder (): Disposable & { readonly path: string } {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'auralink-test-'))
+  return { path: folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+export type Store = AsyncDisposable & { readonly database: Database, readonly dataDir: string }
+
+/** One of the two rows that every test of the store runs on. */
+export type StoreRow = AsyncDisposable & {
+  readonly name: 'embedded' | 'postgresql'
+  readonly skip: string | false
+  /** A database with nothing in it but the schema. */
+  open (log?: Logger, more?: Partial<DatabaseOptions>): Promise<Store>
+}
+
+/** The embedded database and a real server, each started when first used. */
+export function storeRows (): StoreRow[] {
+  let server: Promise<PostgresServer> | undefined
+  const open = async (url: string | undefined, log: Logger = silentLogger, more: Partial<DatabaseOptions> = {}): Promise<Store> => {
+    const folder = temporaryFolder()
+    const controller = new AbortController()
+    const options = { poolSize: 8, autoMigrate: true, dataDir: folder.path, url, ...more }
+    const database = await openDatabase(options, { log, clock: systemClock, signal: controller.signal })
+    await database.ready
+    const close = async (): Promise<void> => {
+      using _folder = folder
+      controller.abort()
+      await database[Symbol.asyncDispose]()
+    }
+    return { database, dataDir: folder.path, [Symbol.asyncDispose]: close }
+  }
+  return [
+    { name: 'embedded', skip: false, open: (log, more) => open(undefined, log, more), async [Symbol.asyncDispose] () {} },
+    {
+      name: 'postgresql',
+      skip: missing('pg_ctlcluster'),
+      async open (log, more) {
+        server ??= PostgresServer.start()
+        return open(await (await server).database(), log, more)
+      },
+      async [Symbol.asyncDispose] () { await (await server)?.[Symbol.asyncDispose]() }
+    }
+  ]
+}
