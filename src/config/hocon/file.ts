@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync } from 'node:fs'
+import { readFileSync, realpathSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { parse, type IncludeRequest } from './parser.ts'
 import { HoconError, type ObjectNode } from './values.ts'
@@ -42,7 +42,7 @@ function find ({ name, required, origin }: IncludeRequest, from: string, folder:
 
 function existing (file: string): string | undefined {
   try {
-    return realpathSync(file)
+    return statSync(file).isFile() ? realpathSync(file) : undefined
   } catch {
     return undefined
   }

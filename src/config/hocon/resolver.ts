@@ -1,6 +1,6 @@
 import {
   HoconError, type ConcatenationNode, type HoconArray, type HoconObject, type HoconScalar, type HoconValue, type ListNode, type Node, type ObjectNode,
-  type SubstitutionNode
+  type Origin, type SubstitutionNode
 } from './values.ts'
 
 /** What a file of a few lines can be made to unfold to. */
@@ -66,10 +66,18 @@ class Resolver {
     const keys = new Set(layers.flatMap(layer => [...layer.fields.keys()]))
     for (const key of keys) {
       this.#step(layers[0] as Fields)
-      const value = this.value(layers.flatMap(layer => assigned(layer, key)))
+      const stack = layers.flatMap(layer => assigned(layer, key))
+      const value = this.value(stack)
       if (value !== undefined) fields.set(key, value)
+      else this.#reportCircle(stack)
     }
     return { type: 'object', origin: (layers.at(-1) as Fields).origin, fields }
+  }
+
+  /** An object asked for by one of its own fields, as in `a { b = ${a} }`, has no end. */
+  #reportCircle (stack: readonly Node[]): void {
+    const circle = stack.find(node => isLazy(node) && this.#open.has(node))
+    if (circle && !('optional' in circle && circle.optional)) this.#report(new HoconError('this leads back to itself', circle.origin))
   }
 
   #list ({ items, origin }: ListNode): HoconArray {
@@ -133,24 +141,23 @@ class Resolver {
       if (value !== undefined) present.push({ value, blank })
     }
     const solid = present.filter(part => !part.blank).map(part => part.value)
-    const first = solid[0]
-    if (!first) return undefined
+    if (solid.length === 0) return undefined
     if (solid.every(value => value.type === 'object')) return this.#object(solid)
-    if (solid.every(value => value.type === 'array')) return this.#joinLists(solid)
+    if (solid.every(value => value.type === 'array')) return this.#joinLists(solid, origin)
     if (solid.some(value => value.type === 'object' || value.type === 'array')) {
       this.#report(new HoconError(`${solid.map(value => value.type).join(' and ')} cannot be put together`, origin))
       return undefined
     }
-    return this.#joinText(present.map(part => part.value as HoconScalar), first)
+    return this.#joinText(present.map(part => part.value as HoconScalar), origin)
   }
 
-  #joinLists (lists: readonly HoconArray[]): HoconArray {
+  #joinLists (lists: readonly HoconArray[], origin: Origin): HoconArray {
     const items = lists.flatMap(list => list.items)
-    if (items.length > MAX_ITEMS) throw new HoconError(`a list holds at most ${MAX_ITEMS} items`, (lists[0] as HoconArray).origin)
-    return { type: 'array', origin: (lists[0] as HoconArray).origin, items }
+    if (items.length > MAX_ITEMS) throw new HoconError(`a list holds at most ${MAX_ITEMS} items`, origin)
+    return { type: 'array', origin, items }
   }
 
-  #joinText (values: readonly HoconScalar[], { origin }: HoconValue): HoconValue {
+  #joinText (values: readonly HoconScalar[], origin: Origin): HoconValue {
     const text = values.map(textOf).join('')
     if (text.length > MAX_TEXT) throw new HoconError(`a text holds at most ${MAX_TEXT} characters`, origin)
     return { type: 'string', value: text, origin }
