@@ -1,0 +1,23 @@
+import type { Logger } from '../lib/log.ts'
+
+/** One administrative action: who did what to what, from where, and how it went. Refused ones too. */
+export type AuditEntry = {
+  readonly at: Date
+  /** `recording.start`, `apiKey.delete`, … */
+  readonly action: string
+  /** A key's id, a token's subject, a person; `anonymous` where nobody was known. */
+  readonly actor: string
+  readonly actorKind: string
+  readonly address: string
+  readonly requestId: string
+  /** The ids in the path, and no more of the request: a body may hold secrets. */
+  readonly target: Readonly<Record<string, string>>
+  /** HTTP status of the answer. */
+  readonly status: number
+}
+
+export interface Audit { record (entry: AuditEntry): void }
+
+/** Writes the audit trail as log lines: for services without a place of their own for it. */
+export const auditToLog = (log: Logger): Audit =>
+  ({ record: entry => log.info({ audit: entry.action, ...entry, at: entry.at.toISOString() }, 'an administrative action') })

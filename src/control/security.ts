@@ -1,0 +1,52 @@
+import cookie from '@fastify/cookie'
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance } from 'fastify'
+import { TooManyRequests } from './auth/refusals.ts'
+
+export type RateLimit = { readonly requestsPerMinute: number, readonly burst: number }
+export type Cors = { readonly origins: readonly string[], readonly methods: readonly string[] }
+export type SecurityOptions = { readonly rateLimit?: RateLimit | undefined, readonly cors?: Cors | undefined }
+
+/** A page that shows everything as it changes asks more often than a program does. */
+const CONSOLE_FACTOR = 10
+const MINUTE_MS = 60_000
+const REMEMBERED_CALLERS = 10_000
+
+/** Headers that tell browsers what not to do, and who else may ask. */
+export async function browserRules (app: FastifyInstance, { cors: allowed }: SecurityOptions): Promise<void> {
+  await app.register(cookie)
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"], scriptSrc: ["'self'"], styleSrc: ["'self'"], imgSrc: ["'self'", 'data:'], fontSrc: ["'self'"], mediaSrc: ["'self'", 'blob:'],
+        connectSrc: ["'self'"], manifestSrc: ["'self'"], baseUri: ["'none'"], formAction: ["'self'"], frameAncestors: ["'none'"]
+      }
+    }
+  })
+  if (!allowed || allowed.origins.length === 0) return
+  const any = allowed.origins.includes('*')
+  // Never with credentials: a page of another origin brings its own token or nothing.
+  await app.register(cors, {
+    origin: any ? '*' : [...allowed.origins],
+    methods: [...allowed.methods],
+    credentials: false,
+    exposedHeaders: ['Location', 'Link', 'ETag', 'X-Request-Id', 'Retry-After', 'Content-Range']
+  })
+}
+
+/** At most so many requests a minute from one caller: from one key or person, where they are known, else from one address. */
+export async function limitRates (app: FastifyInstance, { rateLimit: rate }: SecurityOptions): Promise<void> {
+  if (!rate) return
+  const max = rate.requestsPerMinute + rate.burst
+  await app.register(rateLimit, {
+    timeWindow: MINUTE_MS,
+    max: request => request.principal?.kind === 'console' ? max * CONSOLE_FACTOR : max,
+    cache: REMEMBERED_CALLERS,
+    hook: 'preValidation', // After the gate, which knows who it is; before the body's meaning is looked at.
+    keyGenerator: request => request.principal ? `${request.principal.kind}:${request.principal.subject}` : request.ip,
+    errorResponseBuilder: (_request, { ttl }) => new TooManyRequests(ttl)
+  })
+}

@@ -1,0 +1,147 @@
+import fastify, { type FastifyInstance } from 'fastify'
+import { randomBytes } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { within } from '../lib/abort.ts'
+import { apiRoutes, type ApiOptions } from './api.ts'
+import { consoleFiles } from './console-files.ts'
+import { docsStyle } from './docs-page.ts'
+import { EventStreams } from './event-stream.ts'
+import { limits } from './limits.ts'
+import { answerOtherMethods, noteMethods } from './methods.ts'
+import { metricsRoute, openMetricsListener } from './metrics-listener.ts'
+import { descriptionRoutes, describeApi } from './openapi.ts'
+import type { ControlParts } from './parts.ts'
+import { probes, type ServiceInfo, statusRoute } from './probes.ts'
+import { answerErrors, rawProblem, sendProblem, toAppError } from './problem.ts'
+import { browserRules } from './security.ts'
+import { validatorCompiler } from './validation.ts'
+
+export type ControlOptions = ApiOptions & {
+  readonly host: string
+  /** 0 takes any that is free. */
+  readonly port: number
+  readonly service: ServiceInfo
+  /** A second listener for the metrics alone; left out, they are on the HTTP port only. */
+  readonly metricsPort?: number | undefined
+  readonly metricsHost?: string | undefined
+  readonly metricsPath?: string
+  /** Whether `/status` and `/metrics` answer without credentials; otherwise they need the scope `admin`. */
+  readonly publicStatus?: boolean
+  readonly publicMetrics?: boolean
+  /** The console's built files. */
+  readonly consoleFolder?: string | undefined
+  /** Addresses or CIDRs of proxies whose X-Forwarded-* headers count. */
+  readonly trustedProxies?: readonly string[]
+  readonly apiKeyHeader?: string
+}
+
+/** The HTTP side of the service: probes, API, console, metrics. */
+export interface Control extends AsyncDisposable {
+  readonly port: number
+  readonly url: string
+  readonly metricsPort: number | undefined
+  /** For tests: requests without a socket. */
+  readonly app: FastifyInstance
+}
+
+/** Opens the HTTP side. It listens when this returns, and is closed, streams and downloads included, when it is disposed. */
+export async function openControl (options: ControlOptions, parts: ControlParts): Promise<Control> {
+  const { metrics, auth } = parts
+  await using opened = new AsyncDisposableStack()
+  const app = await buildApp(options, parts)
+  opened.defer(() => closeApp(app))
+  await app.listen({ host: options.host, port: options.port })
+  app.server.maxConnections = limits.maxConnections
+  const { metricsPort, metricsHost: host = options.host, metricsPath: path = '/metrics' } = options
+  const listener = metricsPort === undefined ? undefined
+    : opened.use(await openMetricsListener({ host, port: metricsPort, path, scope: options.publicMetrics === false ? 'admin' : 'none' }, metrics, auth))
+  const { port, address, family } = app.server.address() as AddressInfo
+  const all = address === '0.0.0.0' || address === '::'
+  const name = all ? 'localhost' : family === 'IPv6' ? `[${address}]` : address
+  const stack = opened.move()
+  return { port, url: `http://${name}:${port}`, metricsPort: listener?.port, app, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+}
+
+/** All routes, listening nowhere yet. */
+export async function buildApp (options: ControlOptions, parts: ControlParts): Promise<FastifyInstance> {
+  const app = newApp(options)
+  const { metrics, dependencies, bridge, clock, log, auth, events, plugins = [] } = parts
+  const { service, metricsPath = '/metrics' } = options
+  const methods = noteMethods(app)
+  answerErrors(app, log, clock)
+  await describeApi(app, service.version, options.apiKeyHeader ?? 'X-AuraLink-API-Key')
+  observe(app, parts)
+  probes(app, { dependencies, bridge, clock })
+  await app.register(async pages => {
+    await browserRules(pages, options)
+    pages.decorateRequest('principal', null)
+    pages.addHook('onRequest', async request => {
+      const { scope } = request.routeOptions.config
+      if (scope === 'admin') await auth.authorize(request, 'admin')
+    })
+    statusRoute(pages, parts, { service, scope: options.publicStatus === false ? 'admin' : 'none' })
+    metricsRoute(pages, metrics, metricsPath, options.publicMetrics === false ? 'admin' : 'none')
+    descriptionRoutes(pages)
+    pages.get('/docs.css', { schema: { hide: true } }, (_request, reply) => reply.type('text/css; charset=utf-8').send(docsStyle))
+    if (options.consoleFolder !== undefined) await consoleFiles(pages, options.consoleFolder)
+  })
+  await app.register(async media => {
+    await browserRules(media, options)
+    for (const plugin of plugins) await media.register(plugin)
+  })
+  await app.register(async api => {
+    await browserRules(api, options)
+    const streams = events && new EventStreams(events, clock)
+    api.addHook('preClose', async () => { streams?.[Symbol.dispose]() })
+    await apiRoutes(api, parts, options, streams)
+  }, { prefix: '/api/v1' })
+  answerOtherMethods(app, methods)
+  await app.ready()
+  return app
+}
+
+function newApp ({ trustedProxies = [] }: ControlOptions): FastifyInstance {
+  const run = randomBytes(6).toString('base64url')
+  let requests = 0
+  const app = fastify({
+    bodyLimit: limits.maxJsonBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    maxRequestsPerSocket: limits.maxRequestsPerSocket,
+    http: { headersTimeout: limits.headersTimeoutMs, maxHeaderSize: limits.maxHeaderBytes },
+    routerOptions: { maxParamLength: limits.maxParameterLength },
+    genReqId: () => `req_${run}${(++requests).toString(36)}`, // Unlike a random id, it costs nothing.
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    forceCloseConnections: 'idle',
+    frameworkErrors: (error, _request, reply) => { sendProblem(reply, toAppError(error)) },
+    clientErrorHandler: (error, socket) => { if (socket.writable && error.code !== 'ECONNRESET') socket.end(rawProblem(error.code)); else socket.destroy() }
+  })
+  app.setValidatorCompiler(validatorCompiler)
+  // Views choose the fields, and a test holds every answer against its schema: here it is only printed.
+  app.setSerializerCompiler(() => data => data === null || data === undefined ? '' : JSON.stringify(data))
+  app.removeContentTypeParser('text/plain') // A form of another site can send it without asking.
+  return app
+}
+
+/** Every request is measured, and every answer says which request it was. */
+function observe (app: FastifyInstance, { metrics, log }: ControlParts): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'none'
+    metrics.observeRequest(request.routeOptions.url === undefined ? 'any' : request.method, route, reply.statusCode, reply.elapsedTime / 1000)
+    if (log.level === 'debug') log.debug({ request: request.id, method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request')
+    done()
+  })
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id)
+    done()
+  })
+}
+
+/** Lets what is being answered finish, for a while. */
+async function closeApp (app: FastifyInstance): Promise<void> {
+  const closed = app.close()
+  if (await within(limits.closeDeadlineMs, closed)) return
+  app.server.closeAllConnections()
+  await closed
+}
+
