@@ -31,7 +31,8 @@ export function parseDatabaseUrl (text: string, user?: string, password?: string
 function useJdbcParameters (parameters: URLSearchParams): void {
   const kept = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey'])
   if (parameters.get('ssl') === 'true' && !parameters.has('sslmode')) parameters.set('sslmode', 'verify-full')
-  for (const name of [...parameters.keys()]) {
+  const names = Array.from(parameters.keys())
+  for (const name of names) {
     if (!kept.has(name)) parameters.delete(name)
   }
 }

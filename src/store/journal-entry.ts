@@ -11,11 +11,26 @@ export type RecordingRecord = {
   readonly endedAt: Date | undefined
 }
 
+/** One administrative action: who did what to what, from where, and how it went. */
+export type AuditRecord = {
+  readonly id: string
+  readonly at: Date
+  readonly action: string
+  readonly actor: string
+  readonly actorKind: string
+  readonly address: string
+  readonly requestId: string
+  readonly target: Readonly<Record<string, string>>
+  /** HTTP status of the answer. */
+  readonly status: number
+}
+
 export type Change =
   | { readonly of: 'conference', readonly info: ConferenceInfo }
   | { readonly of: 'participant', readonly info: ParticipantChange }
   | { readonly of: 'session', readonly info: SessionInfo }
   | { readonly of: 'recording', readonly info: RecordingRecord }
+  | { readonly of: 'audit', readonly info: AuditRecord }
 
 /** Dates become text, what is undefined disappears: a change as it is after a trip through a file. */
 export type Plain<T> = T extends Date ? string : T extends object ? { readonly [K in keyof T]: Plain<T[K]> } : T
@@ -55,13 +70,14 @@ export function parseEntry (line: string): Entry | undefined {
 
 const harmless = (text: string): string => text.toWellFormed().replaceAll('\0', '')
 
-/** Tells which changes are events: births, deaths and changes of state, but not every new count. */
+/** Tells which changes are events: births, deaths and changes of state, but not every new count, nor what an administrator did. */
 export class EventTypes {
   /** The last state of everything that has not ended. */
   readonly #states = new Map<string, string>()
 
   /** @returns the type of event, `conference.started`, or undefined if nothing happened that deserves one. */
   of (change: Change): string | undefined {
+    if (change.of === 'audit') return undefined
     const { state, isOver } = stateOf(change)
     const id = idOf(change)
     if (this.#states.get(id) === state) return undefined
@@ -85,6 +101,7 @@ function stateOf (change: Change): { state: string, isOver: boolean } {
     }
     case 'session': return { state: change.info.state, isOver: change.info.endedAt !== undefined }
     case 'recording': return { state: change.info.state, isOver: recordingEnds.has(change.info.state) }
+    case 'audit': return { state: 'recorded', isOver: true }
   }
 }
 

@@ -74,7 +74,8 @@ export class JournalFiles {
 
   /** Deletes the files in which everything has been applied; the one being written only if `all`. */
   async release (applied: number, all = false): Promise<void> {
-    while (this.#segments.length > 0 && this.#segments[0]!.last <= applied && (all || this.#segments.length > 1)) {
+    const kept = all ? 0 : 1
+    while (this.#segments.length > kept && this.#segments[0]!.last <= applied) {
       const { file } = this.#segments.shift()!
       if (this.#segments.length === 0) await this.#close()
       await unlink(file)

@@ -107,7 +107,7 @@ export class JournalQueue {
   }
 
   async #write (): Promise<void> {
-    await null // The rest of this turn's changes go along.
+    await Promise.resolve() // The rest of this turn's changes go along.
     while (this.#unwritten.length > 0) {
       const lines = this.#unwritten
       try {

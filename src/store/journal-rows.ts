@@ -1,12 +1,13 @@
 import { type Insertable, type Kysely, sql, type Transaction } from 'kysely'
 import pg from 'pg'
-import { type Entry, idOf, type Plain, type RecordingRecord } from './journal-entry.ts'
+import { type AuditRecord, type Entry, idOf, type Plain, type RecordingRecord } from './journal-entry.ts'
 import type { ConferenceInfo, ParticipantChange, SessionInfo } from '../room/session.ts'
 import type { Tables } from './tables.ts'
 
 /** Widths of the columns that take text from outside. */
 const NAME_LENGTH = 255
 const TYPE_LENGTH = 50
+const ACTION_LENGTH = 100
 
 /** Where a batch of entries comes from. */
 export type Origin = { readonly journal: string, readonly bridge: string }
@@ -25,6 +26,7 @@ export async function applyEntries (db: Kysely<Tables>, origin: Origin, entries:
     await upsertParticipants(transaction, latest(fresh, 'participant'))
     await upsertSessions(transaction, latest(fresh, 'session'))
     await upsertRecordings(transaction, origin.bridge, latest(fresh, 'recording'))
+    await insertAudit(transaction, origin.bridge, latest(fresh, 'audit'))
     await insertEvents(transaction, fresh.flatMap(entry => eventRow(entry, origin.bridge) ?? []))
     const applied = fresh.at(-1)!.sequence
     await transaction.insertInto('journal_positions').values({ journal_id: origin.journal, bridge_id: origin.bridge, applied })
@@ -124,6 +126,22 @@ async function upsertRecordings (transaction: Transaction<Tables>, bridge: strin
   }))).execute()
 }
 
+async function insertAudit (transaction: Transaction<Tables>, bridge: string, entries: readonly { info: Plain<AuditRecord> }[]): Promise<void> {
+  if (entries.length === 0) return
+  await transaction.insertInto('audit_log').values(entries.map(({ info }) => ({
+    audit_id: info.id,
+    bridge_id: bridge,
+    occurred_at: info.at,
+    action: clip(info.action, ACTION_LENGTH),
+    actor: clip(info.actor),
+    actor_kind: clip(info.actorKind, TYPE_LENGTH),
+    address: clip(info.address, ACTION_LENGTH),
+    request_id: clip(info.requestId),
+    target: JSON.stringify(info.target),
+    http_status: info.status
+  }))).onConflict(conflict => conflict.column('audit_id').doNothing()).execute()
+}
+
 type EventRow = Insertable<Tables['events']>
 
 /** Any number will do, as long as nobody else uses it in this database. */
@@ -140,7 +158,7 @@ export async function insertEvents (transaction: Transaction<Tables>, rows: read
 }
 
 function eventRow (entry: Entry, bridge: string): EventRow | undefined {
-  if (!entry.event) return undefined
+  if (!entry.event || entry.of === 'audit') return undefined
   return {
     event_id: entry.event.id,
     type: entry.event.type,
@@ -153,7 +171,7 @@ function eventRow (entry: Entry, bridge: string): EventRow | undefined {
   }
 }
 
-function eventSubject (entry: Entry): Pick<EventRow, 'data' | 'room_name'> & Partial<EventRow> {
+function eventSubject (entry: Exclude<Entry, { of: 'audit' }>): Pick<EventRow, 'data' | 'room_name'> & Partial<EventRow> {
   switch (entry.of) {
     case 'conference': return { room_name: clip(entry.info.room), conference_id: entry.info.id, data: JSON.stringify(entry.info) }
     case 'participant': {

@@ -2,22 +2,11 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import test, { after, suite } from 'node:test'
+import { conference, participant, session } from '../../test/support/changes.ts'
 import { type Store, storeRows } from '../../test/support/stores.ts'
 import { systemClock } from '../lib/clock.ts'
-import { newId } from '../lib/ids.ts'
 import { silentLogger } from '../lib/log.ts'
-import { noStats } from '../room/leg.ts'
-import type { ConferenceInfo, ParticipantChange, SessionInfo } from '../room/session.ts'
 import { StoreJournal } from './journal.ts'
-
-export const conference = (change: Partial<ConferenceInfo> = {}): ConferenceInfo =>
-  ({ id: newId('conference'), room: 'stage', participants: 0, openedAt: new Date(), endedAt: undefined, ...change })
-export const participant = (conferenceId: string, change: Partial<ParticipantChange> = {}): ParticipantChange =>
-  ({ info: { id: newId('participant'), identity: 'camera', name: 'Camera 1', source: 'rtmp', joinedAt: new Date() }, conferenceId, room: 'stage', leftAt: undefined, ...change })
-export const session = (conferenceId: string, change: Partial<SessionInfo> = {}): SessionInfo => ({
-  id: newId('session'), kind: 'rtmp', room: 'stage', conferenceId, state: 'starting', reason: '', errorCode: undefined, remoteAddress: '192.0.2.1:4711',
-  externalId: 'ing_1', startedAt: new Date(), activeAt: undefined, endedAt: undefined, stats: noStats, ...change
-})
 
 const openJournal = (store: Store, bridgeId: string): Promise<StoreJournal> =>
   StoreJournal.open({ database: store.database, bridgeId, dataDir: store.dataDir, log: silentLogger, clock: systemClock })

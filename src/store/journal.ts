@@ -7,7 +7,7 @@ import { uuidV7 } from '../lib/ids.ts'
 import { type Logger, Tally } from '../lib/log.ts'
 import type { ConferenceInfo, Journal, ParticipantChange, SessionInfo } from '../room/session.ts'
 import type { Database } from './database.ts'
-import { type Change, type Entry, EventTypes, idOf, isOver, type RecordingRecord } from './journal-entry.ts'
+import { type AuditRecord, type Change, type Entry, EventTypes, idOf, isOver, type RecordingRecord } from './journal-entry.ts'
 import { JournalFiles, type Leftover } from './journal-files.ts'
 import { JournalQueue, journalLimits, type QueueLimits } from './journal-queue.ts'
 import { applyEntries, isRefusal, type Origin } from './journal-rows.ts'
@@ -85,6 +85,7 @@ export class StoreJournal implements Journal, AsyncDisposable {
   participantChanged (info: ParticipantChange): void { this.#accept({ of: 'participant', info }) }
   sessionChanged (info: SessionInfo): void { this.#accept({ of: 'session', info }) }
   recordingChanged (info: RecordingRecord): void { this.#accept({ of: 'recording', info }) }
+  auditRecorded (info: AuditRecord): void { this.#accept({ of: 'audit', info }) }
 
   /** Says again all that lives, without events: after others have taken this bridge for dead. */
   reassert (): void {

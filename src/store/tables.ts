@@ -77,6 +77,7 @@ type IngressesTable = {
   room_name: string
   identity: string
   display_name: string
+  enabled: boolean
   key_hash: string
   key_sealed: string
   created_at: TimeWithDefault
@@ -100,15 +101,16 @@ type ApiKeysTable = {
   name: string
   key_hash: string
   scopes: string[]
+  room_name: string | null
   created_at: TimeWithDefault
   last_used_at: MaybeTime
   expires_at: MaybeTime
-  revoked_at: MaybeTime
 }
 
 type WebhookEndpointsTable = {
   endpoint_id: string
   url: string
+  description: string
   event_types: string[]
   /** Sealed; the newest first, at most two. */
   secrets: Json<{ sealed: string, expiresAt: string | null }[]>
@@ -135,15 +137,16 @@ type WebhookDeliveriesTable = {
 }
 
 type AuditLogTable = {
-  audit_id: Generated<number>
+  audit_id: string
+  bridge_id: string
   occurred_at: Time
-  actor: string
   action: string
-  target: string | null
-  outcome: string
-  address: string | null
-  request_id: string | null
-  detail: Json
+  actor: string
+  actor_kind: string
+  address: string
+  request_id: string
+  target: Json<Record<string, string>>
+  http_status: number
 }
 
 /** The tables of schema `ingress_egress`, column by column as the migrations make them. */

@@ -38,15 +38,16 @@ export const ownership: Migration = {
       CREATE INDEX idx_events_conference ON ingress_egress.events(conference_id, cursor);
       CREATE INDEX idx_events_occurred ON ingress_egress.events(occurred_at);
       CREATE TABLE ingress_egress.audit_log (
-        audit_id BIGSERIAL PRIMARY KEY,
+        audit_id VARCHAR(64) PRIMARY KEY,
+        bridge_id VARCHAR(255) NOT NULL,
         occurred_at TIMESTAMPTZ NOT NULL,
-        actor VARCHAR(255) NOT NULL,
         action VARCHAR(100) NOT NULL,
-        target VARCHAR(255),
-        outcome VARCHAR(64) NOT NULL,
-        address VARCHAR(100),
-        request_id VARCHAR(64),
-        detail JSONB NOT NULL
+        actor VARCHAR(255) NOT NULL,
+        actor_kind VARCHAR(50) NOT NULL,
+        address VARCHAR(100) NOT NULL,
+        request_id VARCHAR(255) NOT NULL,
+        target JSONB NOT NULL,
+        http_status INT NOT NULL
       );
       CREATE INDEX idx_audit_log_occurred ON ingress_egress.audit_log(occurred_at);
     `.execute(db)

@@ -11,6 +11,7 @@ export const access: Migration = {
         room_name VARCHAR(255) NOT NULL,
         identity VARCHAR(255) NOT NULL,
         display_name VARCHAR(255) NOT NULL,
+        enabled BOOLEAN NOT NULL,
         key_hash VARCHAR(64) NOT NULL UNIQUE,
         key_sealed TEXT NOT NULL,
         created_at TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -34,14 +35,15 @@ export const access: Migration = {
         name VARCHAR(255) NOT NULL,
         key_hash VARCHAR(64) NOT NULL UNIQUE,
         scopes TEXT[] NOT NULL,
+        room_name VARCHAR(255),
         created_at TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
         last_used_at TIMESTAMPTZ,
-        expires_at TIMESTAMPTZ,
-        revoked_at TIMESTAMPTZ
+        expires_at TIMESTAMPTZ
       );
       CREATE TABLE ingress_egress.webhook_endpoints (
         endpoint_id VARCHAR(64) PRIMARY KEY,
         url TEXT NOT NULL,
+        description TEXT NOT NULL,
         event_types TEXT[] NOT NULL,
         secrets JSONB NOT NULL,
         fanned_out BIGINT NOT NULL,

@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import test, { after, before, suite } from 'node:test'
+import { conference, participant, session } from '../../test/support/changes.ts'
+import { ManualClock } from '../../test/support/manual-clock.ts'
+import { type Store, storeRows } from '../../test/support/stores.ts'
+import { systemClock } from '../lib/clock.ts'
+import { newId } from '../lib/ids.ts'
+import { silentLogger } from '../lib/log.ts'
+import { StoredApiKeys } from './api-key-rows.ts'
+import { AuditTrail } from './audit.ts'
+import { Events } from './events.ts'
+import { History } from './history.ts'
+import { Ingresses } from './ingresses.ts'
+import type { RecordingRecord } from './journal-entry.ts'
+import { StoreJournal } from './journal.ts'
+import { RecordingRows } from './recordings.ts'
+import { Vault } from './sealed.ts'
+
+const log = silentLogger
+
+for (const row of storeRows()) {
+  suite(`records on ${row.name}`, { skip: row.skip }, () => {
+    let store: Store
+    let journal: StoreJournal
+    before(async () => {
+      store = await row.open()
+      journal = await StoreJournal.open({ database: store.database, bridgeId: 'bridge-1', dataDir: store.dataDir, log, clock: systemClock })
+    })
+    after(async () => {
+      await journal[Symbol.asyncDispose]()
+      await store[Symbol.asyncDispose]()
+      await row[Symbol.asyncDispose]()
+    })
+
+    test('a stream key opens its ingress until it is changed, and can be shown again', async () => {
+      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log })
+      const closed: string[] = []
+      ingresses.onClosed = id => { closed.push(id) }
+      const made = await ingresses.create({ protocol: 'rtmp', room: 'stage', identity: 'camera', name: 'Camera 1' })
+      assert.match(made.streamKey, /^[A-Za-z0-9_-]{22}$/)
+      assert.deepEqual(await ingresses.resolve('live', made.streamKey), made)
+      assert.deepEqual(await ingresses.get(made.id), made)
+      assert.equal(await ingresses.resolve('live', `${made.streamKey}x`), undefined)
+      assert.equal(await ingresses.resolve('other', made.streamKey), undefined)
+
+      const changed = await ingresses.update(made.id, { name: 'Camera 2' })
+      assert.equal(changed?.name, 'Camera 2')
+      const rotated = await ingresses.rotateKey(made.id)
+      assert.equal(await ingresses.resolve('live', made.streamKey), undefined)
+      assert.equal((await ingresses.resolve('live', rotated!.streamKey))?.name, 'Camera 2')
+      await ingresses.update(made.id, { enabled: false })
+      assert.equal(await ingresses.resolve('live', rotated!.streamKey), undefined)
+      assert.equal(await ingresses.delete(made.id), true)
+      assert.equal(await ingresses.delete(made.id), false)
+      assert.deepEqual(closed, [made.id, made.id, made.id])
+    })
+
+    test('own stream keys must be long and nobody else’s', async () => {
+      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log })
+      const streamKey = 'correct-horse-battery'
+      await assert.rejects(ingresses.create({ protocol: 'rtmp', room: 'r', streamKey: 'short' }), { code: 'bad_request' })
+      await ingresses.create({ protocol: 'rtmp', room: 'r', streamKey })
+      await assert.rejects(ingresses.create({ protocol: 'rtmp', room: 'r2', streamKey }), { code: 'conflict' })
+    })
+
+    test('ingresses are listed newest first, in pages, by room', async () => {
+      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log })
+      const room = newId('request')
+      const made = []
+      for (let i = 0; i < 5; i++) made.unshift((await ingresses.create({ protocol: 'rtmp', room })).id)
+      const first = await ingresses.list({ limit: 3, room })
+      const rest = await ingresses.list({ limit: 3, room, after: first.at(-1)!.id })
+      assert.deepEqual([...first, ...rest].map(ingress => ingress.id), made)
+    })
+
+    test('the demo ingress is made once and stays the same; with a lost secret it gets a new key', async () => {
+      const vault = new Vault(randomBytes(32))
+      const first = await new Ingresses(store.database, { vault, log }).ensureDemo()
+      assert.deepEqual(await new Ingresses(store.database, { vault, log }).ensureDemo(), first)
+      const other = await new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log }).ensureDemo()
+      assert.notEqual(other.streamKey, first.streamKey)
+    })
+
+    test('no column holds a stream key that can be read', async () => {
+      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log })
+      const streamKey = 'canary-canary-canary'
+      await ingresses.create({ protocol: 'rtmp', room: 'r', streamKey })
+      const rows = await store.database.db.selectFrom('ingresses').selectAll().execute()
+      assert.doesNotMatch(JSON.stringify(rows), /canary/)
+    })
+
+    test('a recording is saved without waiting and read back whole', async () => {
+      const recordings = new RecordingRows<RecordingRecord & { sizeBytes: number, gaps: { atMs: number, durationMs: number }[] }>(store.database, journal)
+      const info = {
+        id: newId('recording'), room: 'stage', state: 'active', partial: false, startedAt: new Date(), endedAt: undefined as Date | undefined, sizeBytes: 12, gaps: [{ atMs: 1, durationMs: 2 }]
+      }
+      recordings.save(info)
+      recordings.save({ ...info, sizeBytes: 13 })
+      await journal.settled()
+      assert.deepEqual(await recordings.get(info.id), { ...info, sizeBytes: 13 })
+      const endedAt = new Date()
+      recordings.save({ ...info, state: 'completed', partial: true, endedAt })
+      await journal.settled()
+      assert.deepEqual(await recordings.list({ limit: 10, state: 'completed' }), [{ ...info, state: 'completed', partial: true, endedAt }])
+      const types = (await new Events(store.database, { clock: systemClock, log }).after(0, { limit: 100, types: ['recording.active', 'recording.completed'] })).map(e => e.type)
+      assert.deepEqual(types, ['recording.active', 'recording.completed'])
+      assert.equal(await recordings.delete(info.id), true)
+      assert.equal(await recordings.get(info.id), undefined)
+    })
+
+    test('API keys are kept by their hash', async () => {
+      const keys = new StoredApiKeys(store.database, log)
+      const made = {
+        id: newId('apiKey'), name: 'ci', hash: createHash('sha256').update('alk_x').digest('hex'), scopes: ['rooms', 'view'], room: 'stage',
+        createdAt: new Date(), expiresAt: new Date(Date.now() + 1000), lastUsedAt: undefined
+      }
+      await keys.insert(made)
+      assert.deepEqual(await keys.findByHash(made.hash), made)
+      assert.deepEqual(await keys.list(), [made])
+      assert.equal(await keys.findByHash('0'), undefined)
+      keys.used(made.id, new Date(0))
+      assert.equal(await keys.delete(made.id), true)
+      assert.equal(await keys.get(made.id), undefined)
+    })
+
+    test('events come in order and in pages, and wake whoever listens', async () => {
+      const clock = new ManualClock()
+      using events = new Events(store.database, { clock, log })
+      journal.onApplied = () => events.appended()
+      const start = await events.last()
+      let woken = 0
+      using _listening = events.onAppended(() => { woken++ })
+      const room = conference({ room: 'events' })
+      journal.roomChanged(room)
+      for (let i = 0; i < 4; i++) journal.participantChanged(participant(room.id, { room: 'events' }))
+      journal.sessionChanged(session(room.id, { room: 'events' }))
+      await journal.settled()
+      assert.ok(woken > 0)
+      const seen = []
+      for (let at = start; ;) {
+        const page = await events.after(at, { limit: 2, room: 'events' })
+        if (page.length === 0) break
+        seen.push(...page)
+        at = page.at(-1)!.sequence
+      }
+      assert.deepEqual(seen.map(event => event.type), ['conference.started', ...Array(4).fill('participant.joined'), 'session.starting'])
+      assert.equal((seen.at(-1)!.data as { remoteAddress: string }).remoteAddress, '192.0.2.1:4711')
+      assert.deepEqual(await events.find(seen[0]!.id), seen[0])
+    })
+
+    test('events older than a week are swept', async () => {
+      const clock = new ManualClock(Date.now() + 8 * 86_400_000)
+      using events = new Events(store.database, { clock, log })
+      assert.ok(await events.sweep() > 0)
+      assert.equal((await events.after(0, { limit: 10 })).length, 0)
+    })
+
+    test('what is over can be read as it was', async () => {
+      const history = new History(store.database)
+      const room = conference({ room: 'history' })
+      const over = session(room.id, { room: 'history', kind: 'whep', state: 'ended', reason: 'left', activeAt: new Date(), endedAt: new Date() })
+      journal.roomChanged(room)
+      journal.sessionChanged(over)
+      journal.sessionChanged(session(room.id, { room: 'history' }))
+      await journal.settled()
+      assert.deepEqual(await history.session(over.id), over)
+      assert.deepEqual(await history.sessions({ limit: 5, room: 'history', kind: 'whep' }), [over])
+      assert.deepEqual(await history.sessions({ limit: 5, room: 'history', kind: 'rtmp' }), [], 'one that goes on is not over')
+      assert.equal(await history.conference(room.id), undefined)
+      journal.roomChanged({ ...room, endedAt: over.endedAt })
+      await journal.settled()
+      assert.deepEqual(await history.conference(room.id), { ...room, endedAt: over.endedAt })
+    })
+
+    test('administrative actions are written down', async () => {
+      const trail = new AuditTrail(store.database, journal)
+      const entry = { at: new Date(), action: 'ingress.create', actor: 'key_1', actorKind: 'apiKey', address: '192.0.2.9', requestId: 'req_1', target: { id: 'ing_1' }, status: 201 }
+      trail.record(entry)
+      await journal.settled()
+      const [{ id, ...kept } = { id: '' }] = await trail.list({ limit: 1 })
+      assert.ok(id)
+      assert.deepEqual(kept, entry)
+    })
+  })
+}
