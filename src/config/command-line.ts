@@ -62,7 +62,7 @@ function describe (write: (text: string) => void): Command {
     .option('--demo', 'publish a synthetic clip: a clock, and a beep with a flash each second')
     .option('--with-simulators', 'start simulators of the services around this one')
     .option('--login', 'print a new login link for the console')
-    .addHelpText('after', '\nEvery setting: docs/configuration.md and auralink.conf')
+    .addHelpText('after', '\nEvery setting: docs/configuration.md and auralink.conf\n')
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({ writeOut: write, writeErr: () => {} })

@@ -70,13 +70,13 @@ function resolveTree (tree: ObjectNode, env: Environment, report: (problem: Prob
 function read ({ key, path, setting }: Row, root: HoconObject, cwd: string, known: Set<HoconValue>, report: (problem: Problem) => void): Entry {
   const given = valueAt(root, path)
   const row = { key, path, setting }
-  if (given === undefined || (given.type === 'null' && setting.fallback === undefined)) return { ...row, value: undefined, origin: given?.origin ?? DEFAULT_ORIGIN }
+  if (given === undefined || (given.type === 'null' && setting.fallback === undefined)) return { ...row, value: undefined, written: given, origin: given?.origin ?? DEFAULT_ORIGIN }
   const value = setting.read(given, (wrong, expected): undefined => {
     if (known.has(wrong)) return // Settings that share a value share the mistake.
     known.add(wrong)
     report({ origin: wrong.origin, key, message: `expected ${expected}, found ${setting.extras.secret ? '[hidden]' : show(wrong)}` })
   }, cwd)
-  return { ...row, value, origin: given.origin }
+  return { ...row, value, written: given, origin: given.origin }
 }
 
 function valueAt (root: HoconObject, path: readonly string[]): HoconValue | undefined {
@@ -105,7 +105,7 @@ function unknownKeys (value: HoconObject, path: readonly string[], report: (prob
 }
 
 /** The entries as one nested object, in the program's spelling. */
-function configOf (entries: readonly Entry[]): Config {
+export function configOf (entries: readonly Entry[]): Config {
   const root: Record<string, unknown> = {}
   for (const { path, value } of entries) {
     if (path[0] !== 'auralink') continue

@@ -10,12 +10,18 @@ export const describeProblem = ({ origin, key, message }: Problem): string =>
 export class ConfigError extends Error {
   readonly problems: readonly Problem[]
 
-  constructor (problems: readonly Problem[]) {
+  constructor (unsorted: readonly Problem[]) {
+    const problems = unsorted.toSorted(byPlace)
     super(`The configuration has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}:\n${problems.map(p => `  ${describeProblem(p)}`).join('\n')}`)
     this.name = 'ConfigError'
     this.problems = problems
   }
 }
+
+/** Files first, from top to bottom. */
+const byPlace = ({ origin: a }: Problem, { origin: b }: Problem): number =>
+  Number(a.line === undefined) - Number(b.line === undefined) || (a.source < b.source ? -1 : a.source > b.source ? 1 : 0) ||
+  (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 
 const MAX_SHOWN = 60
 

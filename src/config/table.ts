@@ -1,12 +1,12 @@
-import type { Origin } from './hocon/values.ts'
+import type { HoconValue, Origin } from './hocon/values.ts'
 import { Setting } from './setting.ts'
 import { roots } from './settings.ts'
 
 /** A setting and where it stands: `auralink.redis.host`. */
 export type Row = { readonly key: string, readonly path: readonly string[], readonly setting: Setting<unknown> }
 
-/** A setting with its value and where that comes from. */
-export type Entry = Row & { readonly value: unknown, readonly origin: Origin }
+/** A setting with its value, how that was written, and where. */
+export type Entry = Row & { readonly value: unknown, readonly written: HoconValue | undefined, readonly origin: Origin }
 
 type Table = { readonly [name: string]: Setting<unknown> | Table }
 
