@@ -1,0 +1,38 @@
+import type { ServiceEvent } from './api-types.ts'
+import { sourceNames } from './names.ts'
+
+export type EventSentence = { readonly text: string, readonly tone: 'plain' | 'good' | 'bad' | 'live' }
+
+type Data = { name?: string, identity?: string, source?: string, kind?: string, reason?: string, participant?: string | null, partial?: boolean }
+
+const legName = (kind = ''): string => sourceNames[kind] ?? kind
+const because = (reason?: string): string => reason && reason !== 'left' ? `: ${reason}` : ''
+
+/**
+ * An event as a person says it; undefined for those that only repeat another one: a publisher's session, say, whose
+ * participant has just joined.
+ */
+export function eventSentence (event: ServiceEvent): EventSentence | undefined {
+  const data = (event.data ?? {}) as Data
+  const who = data.name ?? data.identity ?? data.participant ?? 'a source'
+  switch (event.type) {
+    case 'conference.started': return { text: 'opened', tone: 'plain' }
+    case 'conference.ended': return { text: 'closed', tone: 'plain' }
+    case 'participant.joined': return { text: `${who} came in by ${legName(data.source)}`, tone: 'good' }
+    case 'participant.left': return { text: `${who} left`, tone: 'plain' }
+    case 'session.starting': return undefined
+    case 'session.active': return data.kind === 'whep' ? { text: 'a viewer is watching', tone: 'plain' } : undefined
+    case 'session.ended': return sessionEnded(data)
+    case 'session.failed': return { text: `${legName(data.kind)} failed${because(data.reason)}`, tone: 'bad' }
+    case 'recording.starting': case 'recording.stopping': return undefined
+    case 'recording.active': return { text: `${who} is being recorded`, tone: 'live' }
+    case 'recording.completed': return { text: `the recording of ${who} is ${data.partial ? 'kept, partial' : 'complete'}`, tone: data.partial ? 'bad' : 'good' }
+    case 'recording.failed': return { text: `the recording of ${who} failed${because(data.reason)}`, tone: 'bad' }
+    default: return { text: event.type.replaceAll(/[._]/g, ' '), tone: 'plain' }
+  }
+}
+
+function sessionEnded ({ kind, reason }: Data): EventSentence | undefined {
+  if (kind === 'whep') return { text: `a viewer left${because(reason)}`, tone: 'plain' }
+  return because(reason) && kind !== 'recording' ? { text: `${legName(kind)} ended${because(reason)}`, tone: 'plain' } : undefined
+}

@@ -1,0 +1,51 @@
+import { computed, signal } from '@preact/signals'
+import { Api } from './api.ts'
+import type { Conference, Ingress, Participant, Readiness, Recording, ServiceEvent, Session, Status } from './api-types.ts'
+import { RateMeters } from './lib/rates.ts'
+
+export type RoomView = { readonly conference: Conference, readonly participants: readonly Participant[] }
+
+/** Whether the service knows us. `unknown` until the first answer. */
+export const auth = signal<'unknown' | 'in' | 'out'>('unknown')
+
+export const api = new Api({ onUnauthorized: () => { auth.value = 'out' } })
+
+/** What the service said last. Undefined: not asked yet. */
+export const rooms = signal<readonly RoomView[]>()
+export const sessions = signal<readonly Session[]>()
+/** Those that are over, newest first; read only while somebody wants to see them. */
+export const pastSessions = signal<readonly Session[]>([])
+export const pastWanted = signal(false)
+export const recordings = signal<readonly Recording[]>()
+export const ingresses = signal<readonly Ingress[]>()
+export const events = signal<readonly ServiceEvent[]>()
+export const status = signal<Status>()
+export const readiness = signal<Readiness>()
+/** The paths of the service's OpenAPI document: what this build of it can do. */
+export const paths = signal<readonly string[]>([])
+
+/** Why what is on the screen may be old: the service does not answer, or not as it should. */
+export const trouble = signal<string>()
+
+/** Bits per second, by track id. Read anew with `rooms`. */
+export const trackRates = new RateMeters()
+/** … of all tracks of a participant together, by participant id. */
+export const participantRates = new RateMeters()
+/** … of what a session sent and received, by session id. Read anew with `sessions`. */
+export const sessionRates = new RateMeters()
+
+export const liveRecordings = computed(() => (recordings.value ?? []).filter(r => r.state === 'starting' || r.state === 'active' || r.state === 'stopping'))
+export const participantCount = computed(() => (rooms.value ?? []).reduce((sum, room) => sum + room.participants.length, 0))
+
+/** Sessions that only watch this room. */
+export const viewersOf = (room: string): number => (sessions.value ?? []).filter(s => s.room === room && s.type === 'whep').length
+
+/** The recording that runs of this participant, if one does. */
+export const recordingOf = (room: string, identity: string): Recording | undefined =>
+  liveRecordings.value.find(r => r.room === room && (r.participant === identity || r.participant === null))
+
+/** Who logs out, or is logged out, leaves nothing behind on the screen. */
+export function forget (): void {
+  rooms.value = sessions.value = recordings.value = ingresses.value = events.value = undefined
+  status.value = undefined
+}

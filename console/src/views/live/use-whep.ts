@@ -1,0 +1,27 @@
+import type { RefObject } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { whepPath } from '../../api.ts'
+import { api } from '../../store.ts'
+import { play, type WhepState } from '../../whep.ts'
+
+export type PictureState = WhepState | { readonly phase: 'resting' }
+
+type Props = { room: string, identity: string, kinds: readonly ('audio' | 'video')[], wanted: boolean }
+
+/** Plays a participant on a `<video>` while it is wanted. */
+export function useWhep (video: RefObject<HTMLVideoElement | null>, { room, identity, kinds, wanted }: Props): PictureState {
+  const [state, setState] = useState<PictureState>({ phase: 'resting' })
+  useEffect(() => {
+    if (!wanted || kinds.length === 0 || !video.current) return
+    const controller = new AbortController()
+    const leave = (): void => controller.abort()
+    addEventListener('pagehide', leave)
+    void play({ url: whepPath(room, identity), kinds, screen: video.current, token: () => api.viewToken(room), tell: setState, signal: controller.signal })
+    return () => {
+      removeEventListener('pagehide', leave)
+      leave()
+      setState({ phase: 'resting' })
+    }
+  }, [room, identity, kinds.join(), wanted])
+  return state
+}

@@ -1,0 +1,22 @@
+import { readiness, trouble } from '../store.ts'
+
+const words = (name: string): string => name.replaceAll('_', ' ')
+
+/** One dot for whether the service takes work, and which dependency is in the way if not. */
+export function Readiness () {
+  const { status = 'unknown', checks = {} } = readiness.value ?? {}
+  const all = Object.entries(checks)
+  const down = all.filter(([, ok]) => !ok).map(([name]) => words(name))
+  const ready = !trouble.value && status === 'ready'
+  const tone = !ready ? 'bad' : down.length > 0 ? 'warn' : 'good'
+  const text = trouble.value ? 'No answer' : down.length > 0 ? `${ready ? 'Ready' : 'Not ready'}: ${down.join(', ')} down` : ready ? 'Ready' : words(status)
+  return (
+    <details class='readiness'>
+      <summary><span class={`dot dot-${tone}`} /><span role='status'>{text}</span></summary>
+      <ul class='readiness-list'>
+        {all.length === 0 && <li class='muted'>No dependencies</li>}
+        {all.map(([name, ok]) => <li key={name}><span class={`dot dot-${ok ? 'good' : 'bad'}`} />{words(name)}<span class='muted'>{ok ? 'ok' : 'not ok'}</span></li>)}
+      </ul>
+    </details>
+  )
+}
