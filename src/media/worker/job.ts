@@ -1,0 +1,63 @@
+import type { AppError } from '../../lib/errors.ts'
+import type { AudioTask, WorkUnit } from './protocol.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+/** Workers a job may kill before it is given up. */
+const MAX_KILLS = 3
+/** What happened longer ago is forgotten. */
+const KILLS_REMEMBERED_MS = 60_000
+
+export type JobHandlers = {
+  /** One encoded frame. @param time its presentation time in ms, on the clock of what was pushed */
+  packet (time: number, data: Buffer): void
+  /** Called at most once; nothing comes after it. */
+  failed (error: AppError): void
+}
+
+/** A job as its owner sees it. Disposing stops it. */
+export interface RunningJob extends Disposable {
+  /** Hands in one whole frame. Never waits. @param time its presentation time in ms, unwrapped, with a fraction */
+  push (time: number, data: Buffer): void
+}
+
+/** One job, from start to stop, in however many workers. */
+export class Job implements RunningJob {
+  readonly id: number
+  readonly task: AudioTask
+  worker: WorkerProcess | undefined
+  readonly #handlers: JobHandlers
+  readonly #stop: () => void
+  #kills: number[] = []
+
+  constructor (id: number, task: AudioTask, handlers: JobHandlers, stop: () => void) {
+    this.id = id
+    this.task = task
+    this.#handlers = handlers
+    this.#stop = stop
+  }
+
+  push (time: number, data: Buffer): void { this.worker?.push({ job: this.id, time, data }) }
+
+  runIn (worker: WorkerProcess): void {
+    this.worker = worker
+    worker.start(this.id, this.task)
+  }
+
+  made ({ time, data }: WorkUnit): void { this.#handlers.packet(time, data) }
+
+  /** Its worker died while busy with it. @returns whether that was once too often */
+  killed (now: number): boolean {
+    this.#kills = [...this.#kills.filter(at => at > now - KILLS_REMEMBERED_MS), now]
+    return this.#kills.length >= MAX_KILLS
+  }
+
+  fail (error: AppError): void {
+    this.worker = undefined
+    this.#handlers.failed(error)
+  }
+
+  [Symbol.dispose] (): void {
+    this.#stop()
+    this.worker = undefined
+  }
+}
