@@ -1,5 +1,5 @@
 import { type CommandLine } from './command-line.ts'
-import { describeOrigin, plain } from './hocon/values.ts'
+import { describeOrigin } from './hocon/values.ts'
 import { load, type ConfigSources, type Loaded } from './load.ts'
 import { ConfigError } from './problems.ts'
 import { inHocon } from './write.ts'
@@ -33,7 +33,8 @@ const COMMENT_COLUMN = 60
 /** Every setting, one a line, in HOCON, with where its value comes from behind it. What is not set is commented out. */
 export function describeConfig ({ entries }: Pick<Loaded, 'entries'>): string {
   const lines = entries.map(({ key, value, written, setting, origin }) => {
-    const readable = typeof value === 'number' && written ? plain(written) : value // `5s`, not 5000.
+    const withUnit = typeof value === 'number' && written?.type === 'string' && written.value !== String(value)
+    const readable = withUnit ? written.value : value // `5s`, not 5000.
     const shown = value === undefined ? `# ${key} is not set` : `${key} = ${setting.extras.secret ? '[hidden]' : inHocon(readable)}`
     return `${shown.padEnd(COMMENT_COLUMN)} # ${describeOrigin(origin)}`
   })
