@@ -23,6 +23,8 @@ export type JournalOptions = {
   readonly limits?: QueueLimits
 }
 
+type OnDisk = { readonly journal: string, readonly folder: string, readonly files: JournalFiles, readonly leftovers: readonly Leftover[] }
+
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 1_000
 /** At the end the database gets this long; what it has not taken by then stays on disk for the next start. */
@@ -54,7 +56,7 @@ export class StoreJournal implements Journal, AsyncDisposable {
   /** Something was refused since the rows were last compared with what lives. */
   #hasHoles = false
 
-  private constructor ({ database, bridgeId, log, clock, limits = journalLimits }: JournalOptions, folder: string, files: JournalFiles, journal: string, leftovers: readonly Leftover[]) {
+  private constructor ({ database, bridgeId, log, clock, limits = journalLimits }: JournalOptions, { journal, folder, files, leftovers }: OnDisk) {
     this.#database = database
     this.#origin = { journal, bridge: bridgeId }
     this.#folder = folder
@@ -69,7 +71,7 @@ export class StoreJournal implements Journal, AsyncDisposable {
     const journal = uuidV7()
     const folder = path.join(options.dataDir, 'journal')
     const { files, leftovers } = await JournalFiles.open(folder, { journal, bridge: options.bridgeId })
-    return new StoreJournal(options, folder, files, journal, leftovers)
+    return new StoreJournal(options, { journal, folder, files, leftovers })
   }
 
   /** Changes that have not reached the database. */
@@ -138,7 +140,8 @@ export class StoreJournal implements Journal, AsyncDisposable {
     }
     for (const bridge of new Set([this.#origin.bridge, ...leftovers.map(leftover => leftover.bridge)])) {
       await this.#patiently(signal, async () => {
-        const count = await closeLost(this.#database.db, bridge, { reason: 'the process that served it ended without notice', recordings: false })
+        const reason = 'the process that served it ended without notice'
+        const count = await this.#database.db.transaction().execute(transaction => closeLost(transaction, bridge, { reason, recordings: false }))
         if (count.conferences > 0) this.#log.warn({ bridge, ...count }, 'what an earlier life of this bridge left open was closed as lost')
       })
     }
@@ -191,7 +194,8 @@ export class StoreJournal implements Journal, AsyncDisposable {
     this.#hasHoles = false
     this.reassert()
     const living = new Set(this.#live.keys())
-    await this.#patiently(signal, () => closeLost(this.#database.db, this.#origin.bridge, { reason: 'its end was not recorded', except: living, recordings: false }))
+    const options = { reason: 'its end was not recorded', except: living, recordings: false }
+    await this.#patiently(signal, () => this.#database.db.transaction().execute(transaction => closeLost(transaction, this.#origin.bridge, options)))
   }
 
   async #patiently (signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
