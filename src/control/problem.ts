@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import { AppError, type ErrorCode, errorTable, type FieldProblem } from '../lib/errors.ts'
 import { type Logger, Tally } from '../lib/log.ts'
 import type { Clock } from '../lib/clock.ts'
+import { TooManyRequests } from './too-many-requests.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
@@ -57,7 +58,7 @@ export function toAppError (error: unknown): AppError {
 export function sendProblem (reply: FastifyReply, error: AppError): FastifyReply {
   const { request } = reply
   // A string, so that no route's response schema looks at it.
-  return reply.code(error.httpStatus).type(PROBLEM_TYPE).header('cache-control', 'no-store').serializer(asIs)
+  return reply.code(error.httpStatus).type(PROBLEM_TYPE).header('cache-control', 'no-store').header('x-request-id', request.id).serializer(asIs)
     .send(JSON.stringify(problemOf(error, request.id)))
 }
 const asIs = (text: unknown): string => text as string
@@ -68,7 +69,8 @@ export function answerErrors (app: FastifyInstance, log: Logger, clock: Clock): 
   app.setErrorHandler((thrown, request, reply) => {
     const error = toAppError(thrown)
     if (error.code === 'internal') tally.count('a request failed in a way it should not', describe(request, error), 'error')
-    if (error.httpStatus === 503) reply.header('retry-after', '5')
+    if (error instanceof TooManyRequests) reply.header('retry-after', String(error.retryAfterSeconds))
+    else if (error.httpStatus === 503) reply.header('retry-after', '5')
     if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer realm="auralink"')
     return sendProblem(reply, error)
   })

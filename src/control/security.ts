@@ -3,7 +3,7 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
-import { TooManyRequests } from './auth/refusals.ts'
+import { TooManyRequests } from './too-many-requests.ts'
 
 export type RateLimit = { readonly requestsPerMinute: number, readonly burst: number }
 export type Cors = { readonly origins: readonly string[], readonly methods: readonly string[] }

@@ -132,7 +132,7 @@ function observe (app: FastifyInstance, { metrics, log }: ControlParts): void {
     done()
   })
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id)
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
     done()
   })
 }

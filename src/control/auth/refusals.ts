@@ -1,4 +1,3 @@
-import { AppError } from '../../lib/errors.ts'
 import { jwtReasons } from './jwt.ts'
 
 /** Why somebody was not let in: a fixed set, so that each can be a label. */
@@ -11,14 +10,4 @@ export class Refusals {
 
   count (reason: RefusalReason): void { this.#counts.set(reason, this.#counts.get(reason)! + 1) }
   get counts (): ReadonlyMap<RefusalReason, number> { return this.#counts }
-}
-
-/** Come back later: the answer says when. */
-export class TooManyRequests extends AppError {
-  readonly retryAfterSeconds: number
-
-  constructor (waitMs: number) {
-    super('rate_limited')
-    this.retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000))
-  }
 }
