@@ -16,6 +16,8 @@ export const limits = {
   maxBufferedBytes: 8 << 20,
   /** Bytes of answers that the peer has not yet read. */
   maxUnreadBytes: 64 << 10,
+  /** Encoders need 5 to 8. */
+  maxCommandsBeforePublish: 64,
   /** NetStreams one connection may create. Encoders create one. */
   maxStreams: 8
 } as const
