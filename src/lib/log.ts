@@ -1,5 +1,6 @@
 import pino from 'pino'
 import type { Clock } from './clock.ts'
+import { redacted, redactText } from './redact.ts'
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = typeof logLevels[number]
@@ -9,33 +10,59 @@ type LogMethod = (fields: Record<string, unknown>, message: string) => void
 /** Handed to each part, never imported by it. Fields first, then one sentence. */
 export interface Logger extends Record<LogLevel, LogMethod> {
   child (fields: Record<string, unknown>): Logger
-  level: string
+  /** The least important lines written. One for the whole family: setting it on any member sets it for all. */
+  level: LogLevel
 }
-
-/** Field names whose values never reach a log line, wherever they stand within three levels. */
-const secrets = ['authorization', 'password', 'streamKey', 'token', 'secret', 'key', 'apiKey', 'cookie', 'iceUfrag', 'icePwd', 'databaseUrl', 'crypto']
-const redactedPaths = secrets.flatMap(name => [name, `*.${name}`, `*.*.${name}`])
 
 export type LogOptions = { level: LogLevel, format: 'json' | 'text', fields?: Record<string, unknown>, destination?: { write (line: string): void } }
 
-/** The service's logger: one JSON object, or one readable line, for each event. */
+/** The service's logger: one JSON object, or one readable line, for each event. No secret gets through (`redact.ts`). */
 export function createLogger ({ level, format, fields = {}, destination = process.stdout }: LogOptions): Logger {
   const stream = format === 'text' ? { write: (line: string) => { destination.write(readable(line)) } } : destination
-  return pino({
-    level,
-    base: fields,
-    redact: { paths: redactedPaths, censor: '[hidden]' },
+  const writer = pino({
+    level: 'debug',
+    base: redacted(fields) as Record<string, unknown>,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: { level: label => ({ level: label }) },
-    serializers: { error: pino.stdSerializers.err, err: pino.stdSerializers.err }
+    formatters: { level: label => ({ level: label }) }
   }, stream)
+  return new FamilyLogger(writer, { rank: logLevels.indexOf(level) })
+}
+
+/** pino gives a child its parent's level once, at birth; here the whole family shares one that can change. */
+class FamilyLogger implements Logger {
+  readonly #writer: pino.Logger
+  readonly #least: { rank: number }
+
+  constructor (writer: pino.Logger, least: { rank: number }) {
+    this.#writer = writer
+    this.#least = least
+  }
+
+  get level (): LogLevel { return logLevels[this.#least.rank] ?? 'info' }
+  set level (level: LogLevel) { this.#least.rank = logLevels.indexOf(level) }
+
+  child (fields: Record<string, unknown>): Logger {
+    return new FamilyLogger(this.#writer.child(redacted(fields) as Record<string, unknown>), this.#least)
+  }
+
+  debug (fields: Record<string, unknown>, message: string): void { this.#write(0, 'debug', fields, message) }
+  info (fields: Record<string, unknown>, message: string): void { this.#write(1, 'info', fields, message) }
+  warn (fields: Record<string, unknown>, message: string): void { this.#write(2, 'warn', fields, message) }
+  error (fields: Record<string, unknown>, message: string): void { this.#write(3, 'error', fields, message) }
+
+  #write (rank: number, level: LogLevel, fields: Record<string, unknown>, message: string): void {
+    if (rank >= this.#least.rank) this.#writer[level](redacted(fields) as Record<string, unknown>, redactText(message))
+  }
 }
 
 function readable (line: string): string {
   const { level, time, msg, service: _s, environment: _e, version: _v, bridge: _b, ...fields } = JSON.parse(line) as Record<string, unknown>
-  const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join('')
-  return `${String(time).slice(11, 23)} ${String(level).toUpperCase().padEnd(5)} ${String(msg)}${rest}\n`
+  const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === 'string' ? onOneLine(value) : JSON.stringify(value)}`).join('')
+  return `${String(time).slice(11, 23)} ${String(level).toUpperCase().padEnd(5)} ${onOneLine(String(msg))}${rest}\n`
 }
+
+/** Text from outside must not be able to begin a line of its own, or to paint the terminal. */
+const onOneLine = (text: string): string => /[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(text) ? JSON.stringify(text).replace(/[\x7f-\x9f\u2028\u2029]/g, '?') : text
 
 export const silentLogger: Logger = { level: 'error', child: () => silentLogger, debug () {}, info () {}, warn () {}, error () {} }
 
