@@ -65,39 +65,38 @@ export async function openControl (options: ControlOptions, parts: ControlParts)
 /** All routes, listening nowhere yet. */
 export async function buildApp (options: ControlOptions, parts: ControlParts): Promise<FastifyInstance> {
   const app = newApp(options)
-  const { metrics, dependencies, bridge, clock, log, auth, events, plugins = [] } = parts
-  const { service, metricsPath = '/metrics' } = options
+  const { dependencies, bridge, clock, log, events, plugins = [] } = parts
   const methods = noteMethods(app)
   answerErrors(app, log, clock)
-  await describeApi(app, service.version, options.apiKeyHeader ?? 'X-AuraLink-API-Key')
+  await describeApi(app, options.service.version, options.apiKeyHeader ?? 'X-AuraLink-API-Key')
   observe(app, parts)
   probes(app, { dependencies, bridge, clock })
-  await app.register(async pages => {
-    await browserRules(pages, options)
-    pages.decorateRequest('principal', null)
-    pages.addHook('onRequest', async request => {
-      const { scope } = request.routeOptions.config
-      if (scope === 'admin') await auth.authorize(request, 'admin')
-    })
-    statusRoute(pages, parts, { service, scope: options.publicStatus === false ? 'admin' : 'none' })
-    metricsRoute(pages, metrics, metricsPath, options.publicMetrics === false ? 'admin' : 'none')
-    descriptionRoutes(pages)
-    pages.get('/docs.css', { schema: { hide: true } }, (_request, reply) => reply.type('text/css; charset=utf-8').send(docsStyle))
-    if (options.consoleFolder !== undefined) await consoleFiles(pages, options.consoleFolder)
+  await app.register(async front => {
+    await browserRules(front, options)
+    await front.register(pages => pageRoutes(pages, options, parts))
+    for (const plugin of plugins) await front.register(plugin)
+    await front.register(async api => {
+      const streams = events && new EventStreams(events, clock)
+      api.addHook('preClose', async () => { streams?.[Symbol.dispose]() })
+      await apiRoutes(api, parts, options, streams)
+    }, { prefix: '/api/v1' })
   })
-  await app.register(async media => {
-    await browserRules(media, options)
-    for (const plugin of plugins) await media.register(plugin)
-  })
-  await app.register(async api => {
-    await browserRules(api, options)
-    const streams = events && new EventStreams(events, clock)
-    api.addHook('preClose', async () => { streams?.[Symbol.dispose]() })
-    await apiRoutes(api, parts, options, streams)
-  }, { prefix: '/api/v1' })
   answerOtherMethods(app, methods)
   await app.ready()
   return app
+}
+
+/** What is neither a probe nor the API: status, metrics, descriptions, the console. */
+async function pageRoutes (pages: FastifyInstance, options: ControlOptions, parts: ControlParts): Promise<void> {
+  const { service, publicStatus = true, publicMetrics = true, metricsPath = '/metrics', consoleFolder } = options
+  pages.addHook('onRequest', async request => {
+    if (request.routeOptions.config.scope === 'admin') await parts.auth.authorize(request, 'admin')
+  })
+  statusRoute(pages, parts, { service, scope: publicStatus ? 'none' : 'admin' })
+  metricsRoute(pages, parts.metrics, metricsPath, publicMetrics ? 'none' : 'admin')
+  descriptionRoutes(pages)
+  pages.get('/docs.css', { schema: { hide: true } }, (_request, reply) => reply.type('text/css; charset=utf-8').send(docsStyle))
+  if (consoleFolder !== undefined) await consoleFiles(pages, consoleFolder)
 }
 
 function newApp ({ trustedProxies = [] }: ControlOptions): FastifyInstance {
