@@ -10,7 +10,7 @@ import { EmbeddedPostgres } from './embedded.ts'
 import { migrate, pendingMigrations } from './migrations/index.ts'
 import { pause } from './pause.ts'
 import { BoundedPool, type PoolOptions, type PoolStatistics } from './pool.ts'
-import { SCHEMA, type Tables } from './tables.ts'
+import type { Tables } from './tables.ts'
 
 export type DatabaseOptions = {
   /** `postgresql://…` or `jdbc:postgresql://…`; without it, the embedded database in `dataDir`. */
@@ -19,17 +19,26 @@ export type DatabaseOptions = {
   readonly password?: string | undefined
   readonly poolSize: number
   readonly autoMigrate: boolean
+  /** Of the tables; `ingress_egress` if not given. */
+  readonly schema?: string | undefined
   /** Taken by this process alone, whichever database is used. */
   readonly dataDir: string
   readonly statementTimeoutMs?: number | undefined
   readonly connectTimeoutMs?: number | undefined
+  /** A connection unused for so long is closed. */
+  readonly idleTimeoutMs?: number | undefined
+  /** A connection older than this is replaced. */
+  readonly maxLifetimeMs?: number | undefined
 }
 
 type Surroundings = { readonly log: Logger, readonly clock: Clock, readonly signal: AbortSignal }
 
+const SCHEMA = 'ingress_egress'
 /** Together with the client's grace these make the longest wait of anybody: 4.5 s. */
 const STATEMENT_TIMEOUT_MS = 2_500
 const CONNECT_TIMEOUT_MS = 1_500
+const IDLE_TIMEOUT_MS = 600_000
+const MAX_LIFETIME_MS = 1_800_000
 const MIGRATION_TIMEOUT_MS = 600_000
 /** One session serves all connections of the embedded database: more would only wait inside instead of outside. */
 const EMBEDDED_POOL_SIZE = 4
@@ -48,12 +57,12 @@ export class Database implements AsyncDisposable {
   readonly #scope: AsyncDisposableStack
   #isReady = false
 
-  constructor (kind: Database['kind'], endpoint: string, pool: BoundedPool, prepared: Promise<void>, scope: AsyncDisposableStack) {
+  constructor ({ kind, endpoint }: Server, pool: BoundedPool, db: Kysely<Tables>, prepared: Promise<void>, scope: AsyncDisposableStack) {
     this.kind = kind
     this.endpoint = endpoint
+    this.db = db
     this.#pool = pool
     this.#scope = scope
-    this.db = kyselyOn<Tables>(pool).withSchema(SCHEMA)
     this.ready = prepared.then(() => { this.#isReady = true })
   }
 
@@ -92,13 +101,19 @@ export async function openDatabase (options: DatabaseOptions, { log, clock, sign
   await using scope = new AsyncDisposableStack()
   scope.use(lockFolder(options.dataDir))
   const server = options.url ? external(options.url, options) : await embedded(options, scope, { log, clock })
-  const timeouts = { statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS, connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }
-  const pool = new BoundedPool({ ...server.connection, ...timeouts, max: server.poolSize }, log)
+  const { autoMigrate, schema = SCHEMA } = options
+  const limits = {
+    statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
+    connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    idleTimeoutMillis: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+    maxLifetimeSeconds: (options.maxLifetimeMs ?? MAX_LIFETIME_MS) / 1000
+  }
+  const pool = new BoundedPool({ ...server.connection, ...limits, max: server.poolSize }, log)
   const stop = scope.use(new ChildController(signal))
   scope.defer(() => stop.abort())
-  const prepared = prepare({ ...server.connection, ...timeouts, max: 1 }, options.autoMigrate, { log, clock, signal: stop.signal })
+  const prepared = prepare({ ...server.connection, ...limits, max: 1 }, { autoMigrate, schema }, { log, clock, signal: stop.signal })
   if (server.kind === 'embedded') await prepared
-  return new Database(server.kind, server.endpoint, pool, prepared, scope.move())
+  return new Database(server, pool, kyselyOn<Tables>(pool).withSchema(schema), prepared, scope.move())
 }
 
 type Server = { readonly kind: Database['kind'], readonly endpoint: string, readonly connection: Partial<PoolOptions>, readonly poolSize: number }
@@ -115,11 +130,13 @@ async function embedded ({ dataDir, poolSize }: DatabaseOptions, scope: AsyncDis
   return { kind: 'embedded', endpoint: `embedded:${folder}`, connection, poolSize: Math.min(poolSize, EMBEDDED_POOL_SIZE) }
 }
 
+type Migrating = { readonly autoMigrate: boolean, readonly schema: string }
+
 /** Resolves when the schema is up to date, however long that takes; never if the signal comes first. */
-async function prepare (connection: PoolOptions, autoMigrate: boolean, { log, clock, signal }: Surroundings): Promise<void> {
+async function prepare (connection: PoolOptions, migration: Migrating, { log, clock, signal }: Surroundings): Promise<void> {
   for (let wait = FIRST_RETRY_MS; !signal.aborted; wait = Math.min(wait * 2, LAST_RETRY_MS)) {
     try {
-      await bringUpToDate(connection, autoMigrate, log)
+      await bringUpToDate(connection, migration, log)
       return
     } catch (error) {
       log.warn({ error: messageOf(error), retryMs: wait }, 'the database cannot be used yet')
@@ -129,12 +146,12 @@ async function prepare (connection: PoolOptions, autoMigrate: boolean, { log, cl
   await new Promise<never>(() => {})
 }
 
-async function bringUpToDate (connection: PoolOptions, autoMigrate: boolean, log: Logger): Promise<void> {
+async function bringUpToDate (connection: PoolOptions, { autoMigrate, schema }: Migrating, log: Logger): Promise<void> {
   const db = kyselyOn<never>(new BoundedPool({ ...connection, statementTimeoutMs: MIGRATION_TIMEOUT_MS }, log))
   try {
-    const pending = autoMigrate ? [] : await pendingMigrations(db)
+    const pending = autoMigrate ? [] : await pendingMigrations(db, schema)
     if (pending.length > 0) throw new AppError('conflict', `the schema lacks ${pending.join(', ')}: set DB_AUTO_MIGRATE=true once, or migrate by hand`)
-    const done = autoMigrate ? await migrate(db) : []
+    const done = autoMigrate ? await migrate(db, schema) : []
     if (done.length > 0) log.info({ migrations: done }, 'the database schema was brought up to date')
   } finally {
     await db.destroy()

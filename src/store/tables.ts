@@ -149,7 +149,7 @@ type AuditLogTable = {
   http_status: number
 }
 
-/** The tables of schema `ingress_egress`, column by column as the migrations make them. */
+/** The tables of the schema (`ingress_egress`, unless set otherwise), column by column as the migrations make them. */
 export type Tables = {
   bridges: BridgesTable
   conferences: ConferencesTable
@@ -165,5 +165,3 @@ export type Tables = {
   webhook_deliveries: WebhookDeliveriesTable
   audit_log: AuditLogTable
 }
-
-export const SCHEMA = 'ingress_egress'
