@@ -40,7 +40,7 @@ export const obsSettings: readonly (readonly [name: string, value: string, why: 
   ['Rate control', `CBR, ${advised.videoKbps} Kbps`, 'A steady stream: no bursts, no stutter'],
   ['Keyframe interval', `${advised.keyframeSeconds} s`, 'A viewer’s picture starts at a keyframe'],
   ['Tune', 'zerolatency', 'Half a second less delay'],
-  ['B-frames', '0', 'Browsers cannot put reordered frames in order'],
+  ['B-frames', '0; with x264, options: bframes=0', 'Browsers cannot put reordered frames in order'],
   ['Audio', `AAC, ${advised.audioKbps} Kbps, 48 kHz`, 'Goes into recordings as it is']
 ]
 

@@ -23,8 +23,8 @@ function Row ({ event }: { event: ServiceEvent }) {
   const { text, tone } = sentence
   return (
     <li class={`event event-${tone}`}>
-      <p>{event.room !== null && <strong>{event.room} </strong>}{text}</p>
-      <time dateTime={event.at} title={event.type}>{ago(Date.parse(event.at), now.value)}</time>
+      <p>{text}</p>
+      <p class='event-where'>{event.room !== null && <>{event.room} · </>}<time dateTime={event.at} title={event.type}>{ago(Date.parse(event.at), now.value)}</time></p>
     </li>
   )
 }

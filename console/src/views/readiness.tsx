@@ -11,12 +11,15 @@ export function Readiness () {
   const tone = !ready ? 'bad' : down.length > 0 ? 'warn' : 'good'
   const text = trouble.value ? 'No answer' : down.length > 0 ? `${ready ? 'Ready' : 'Not ready'}: ${down.join(', ')} down` : ready ? 'Ready' : words(status)
   return (
-    <details class='readiness'>
-      <summary><span class={`dot dot-${tone}`} /><span role='status'>{text}</span></summary>
-      <ul class='readiness-list'>
+    <>
+      <button type='button' class='readiness' popovertarget='dependencies' aria-haspopup='true'>
+        <span class={`dot dot-${tone}`} />{text}
+      </button>
+      <span class='visually-hidden' role='status'>{text}</span>
+      <ul class='readiness-list' id='dependencies' popover='auto' aria-label='Dependencies'>
         {all.length === 0 && <li class='muted'>No dependencies</li>}
         {all.map(([name, ok]) => <li key={name}><span class={`dot dot-${ok ? 'good' : 'bad'}`} />{words(name)}<span class='muted'>{ok ? 'ok' : 'not ok'}</span></li>)}
       </ul>
-    </details>
+    </>
   )
 }
