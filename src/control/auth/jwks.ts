@@ -78,7 +78,7 @@ export class Jwks {
     if (status !== 200) throw new AppError('dependency_unavailable', `the key set answered ${status}`)
     const { keys } = JSON.parse(text) as { keys?: unknown }
     if (!Array.isArray(keys)) throw new AppError('dependency_unavailable', 'the key set has no list of keys')
-    const imported = await Promise.all(keys.slice(0, MAX_KEYS).map(jwk => importKey(jwk as JWK)))
+    const imported = await Promise.all(keys.slice(0, MAX_KEYS).filter(isObject).map(importKey))
     return imported.filter(key => key !== undefined)
   }
 }
@@ -102,6 +102,8 @@ async function importKey (jwk: JWK): Promise<Key | undefined> {
     return undefined // One broken key must not cost the others.
   }
 }
+
+const isObject = (value: unknown): value is JWK => typeof value === 'object' && value !== null
 
 function algorithmOf ({ kty, crv, n }: JWK): AsymmetricAlgorithm | undefined {
   if (kty === 'RSA') return Buffer.from(n ?? '', 'base64url').length >= 256 ? 'RS256' : undefined // RFC 7518 section 3.3: 2048 bits or more.
