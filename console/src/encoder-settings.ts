@@ -29,7 +29,7 @@ export function ffmpegLine (door: Door, source: FfmpegSource = 'test'): string {
 export function gstreamerLine (door: Door): string {
   const video = `videotestsrc is-live=true pattern=ball ! video/x-raw,width=${advised.width},height=${advised.height},framerate=${advised.fps}/1 ! ` +
     `x264enc tune=zerolatency speed-preset=veryfast bframes=0 key-int-max=${gop} bitrate=${advised.videoKbps} ! h264parse ! queue ! mux.`
-  const audio = `audiotestsrc is-live=true wave=ticks ! audioconvert ! avenc_aac bitrate=${advised.audioKbps * 1000} ! aacparse ! queue ! mux.`
+  const audio = `audiotestsrc is-live=true wave=ticks ! audioconvert ! audio/x-raw,rate=48000,channels=2 ! avenc_aac bitrate=${advised.audioKbps * 1000} ! aacparse ! queue ! mux.`
   return `gst-launch-1.0 flvmux name=mux streamable=true ! rtmp2sink location=${quoted(publishUrl(door))} ${video} ${audio}`
 }
 

@@ -15,23 +15,32 @@ type Props = {
   onConfirm: () => unknown
 }
 
-/** Asks in place before it does what cannot be undone. */
+/** Asks in place before it does what cannot be undone. The keyboard's focus goes to the safe answer, and back. */
 export function ConfirmButton ({ icon, label, text, question, yes, onConfirm }: Props) {
   const [asking, setAsking] = useState(false)
-  const answer = useRef<HTMLDivElement>(null)
+  const place = useRef<HTMLDivElement>(null)
+  const hadFocus = useRef(false)
   useEffect(() => {
+    if (hadFocus.current) place.current?.querySelector('button')?.focus()
     if (!asking) return
-    answer.current?.querySelector('button')?.focus()
-    const timer = setTimeout(() => setAsking(false), PATIENCE_MS)
+    const timer = setTimeout(() => turn(false), PATIENCE_MS)
     return () => clearTimeout(timer)
   }, [asking])
+  const turn = (to: boolean): void => {
+    hadFocus.current = place.current?.contains(document.activeElement) ?? false
+    setAsking(to)
+  }
 
-  if (!asking) return <Button kind='quiet' icon={icon} label={label} onClick={() => setAsking(true)}>{text}</Button>
   return (
-    <div class='confirm' role='group' aria-label={question} ref={answer} onKeyDown={event => event.key === 'Escape' && setAsking(false)}>
-      <span class='confirm-question'>{question}</span>
-      <Button onClick={() => setAsking(false)}>Keep</Button>
-      <Button kind='danger' onClick={() => { setAsking(false); onConfirm() }}>{yes}</Button>
+    <div class='confirm-place' ref={place} onKeyDown={event => event.key === 'Escape' && turn(false)}>
+      {asking
+        ? (
+          <div class='confirm' role='group' aria-label={question}>
+            <span class='confirm-question'>{question}</span>
+            <Button onClick={() => turn(false)}>Keep</Button>
+            <Button kind='danger' onClick={() => { turn(false); onConfirm() }}>{yes}</Button>
+          </div>)
+        : <Button kind='quiet' icon={icon} label={label} onClick={() => turn(true)}>{text}</Button>}
     </div>
   )
 }

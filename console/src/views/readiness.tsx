@@ -13,7 +13,7 @@ export function Readiness () {
   return (
     <>
       <button type='button' class='readiness' popovertarget='dependencies' aria-haspopup='true'>
-        <span class={`dot dot-${tone}`} />{text}
+        <span class={`dot dot-${tone}`} /><span>{text}</span>
       </button>
       <span class='visually-hidden' role='status'>{text}</span>
       <ul class='readiness-list' id='dependencies' popover='auto' aria-label='Dependencies'>
