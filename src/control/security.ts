@@ -40,10 +40,10 @@ export async function browserRules (app: FastifyInstance, { cors: allowed }: Sec
 /** At most so many requests a minute from one caller: from one key or person, where they are known, else from one address. */
 export async function limitRates (app: FastifyInstance, { rateLimit: rate }: SecurityOptions): Promise<void> {
   if (!rate) return
-  const max = rate.requestsPerMinute + rate.burst
+  const max = (): number => rate.requestsPerMinute + rate.burst // Read each time: settings may change while we run.
   await app.register(rateLimit, {
     timeWindow: MINUTE_MS,
-    max: request => request.principal?.kind === 'console' ? max * CONSOLE_FACTOR : max,
+    max: request => request.principal?.kind === 'console' ? max() * CONSOLE_FACTOR : max(),
     cache: REMEMBERED_CALLERS,
     hook: 'preValidation', // After the gate, which knows who it is; before the body's meaning is looked at.
     keyGenerator: request => request.principal ? `${request.principal.kind}:${request.principal.subject}` : request.ip,

@@ -125,9 +125,11 @@ function newApp ({ trustedProxies = [] }: ControlOptions): FastifyInstance {
 /** Every request is measured, and every answer says which request it was. */
 function observe (app: FastifyInstance, { metrics, log }: ControlParts): void {
   app.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? 'none'
-    metrics.observeRequest(request.routeOptions.url === undefined ? 'any' : request.method, route, reply.statusCode, reply.elapsedTime / 1000)
-    if (log.level === 'debug') log.debug({ request: request.id, method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request')
+    const { url = 'none', schema } = request.routeOptions
+    const route = schema?.hide ? 'other' : url // The console's files, and methods that a path does not take.
+    const method = route === 'none' || route === 'other' ? 'any' : request.method === 'HEAD' ? 'GET' : request.method
+    metrics.observeRequest(method, route, reply.statusCode, reply.elapsedTime / 1000)
+    if (log.level === 'debug') log.debug({ request: request.id, method: request.method, route: url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request')
     done()
   })
   app.addHook('onRequest', (request, reply, done) => {
