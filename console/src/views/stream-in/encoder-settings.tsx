@@ -58,11 +58,13 @@ function Ffmpeg ({ door }: { door: Door }) {
 }
 
 function Web ({ room }: { room: string }) {
+  const whip = paths.value.includes('/whip/{room}')
+  const scopes = whip ? '["publish", "view"]' : '["view"]'
   return (
     <>
-      {paths.value.includes('/whip/{room}') && <CopyField name='WHIP: send from OBS 30 or a browser' value={`${location.origin}/whip/${encodeURIComponent(room)}`} />}
+      {whip && <CopyField name='WHIP: send from OBS 30 or a browser' value={`${location.origin}/whip/${encodeURIComponent(room)}`} />}
       <CopyField name='WHEP: watch from a player' value={location.origin + whepPath(room)} />
-      <p class='muted'>Both want a bearer token: <code>POST /api/v1/tokens</code> with <code>{`{"scopes": ["view"], "room": "${room}"}`}</code>.</p>
+      <p class='muted'>It wants a bearer token: <code>POST /api/v1/tokens</code> with <code>{`{"scopes": ${scopes}, "room": "${room}"}`}</code>.</p>
     </>
   )
 }
