@@ -135,6 +135,15 @@ test('lists by variable and command line', () => {
   assert.deepEqual([c.media.publicIps, c.sip.codecs, c.security.outbound.extraPorts], [['203.0.113.7', '2001:db8::7'], ['pcmu', 'opus'], ['8080', '8443']])
 })
 
+test('addresses, ranges and ports are checked one by one', () => {
+  assert.deepEqual(mistakes({ env: { MEDIA_PUBLIC_IPS: '203.0.113.7,host', TRUSTED_PROXIES: '10.0.0.0/8,proxy', OUTBOUND_ALLOW_PRIVATE: 'media:8443,10.0.0.0/8,http://x', OUTBOUND_EXTRA_PORTS: '8080,http' } }), [
+    'environment variable MEDIA_PUBLIC_IPS: auralink.media.public_ips: expected an IPv4 or IPv6 address, found "host"',
+    'environment variable OUTBOUND_ALLOW_PRIVATE: auralink.security.outbound.allow_private: expected a host, an address or a CIDR, with a port or without, found "http://x"',
+    'environment variable OUTBOUND_EXTRA_PORTS: auralink.security.outbound.extra_ports: expected a port from 1 to 65535, found "http"',
+    'environment variable TRUSTED_PROXIES: auralink.http.trusted_proxies: expected an address or a CIDR such as 10.0.0.0/8, found "proxy"'
+  ])
+})
+
 test('what Kubernetes puts into REDIS_PORT beside a service called redis is its port', () => {
   assert.equal(config({ env: { REDIS_PORT: 'tcp://10.0.0.1:6380' } }).redis.port, 6380)
 })

@@ -1,6 +1,8 @@
+import { isIP } from 'node:net'
 import nodePath from 'node:path'
+import { parseAllowance } from '../lib/addresses.ts'
 import { booleanOf, bytesOf, durationOf, itemsOf, numberOf, stringOf } from './hocon/units.ts'
-import type { HoconValue } from './hocon/values.ts'
+import type { HoconString, HoconValue } from './hocon/values.ts'
 
 /** The kinds of settings: how each is written in the table, read from a file or a variable, and named in the docs. */
 
@@ -122,14 +124,29 @@ export const need = maker<Need>('required, reported, off', simple('required (or 
   return word === 'required' || word === 'reported' ? word : undefined
 }))
 
-/** A list of words. A variable holds them with commas between: `a,b`. */
-export const words = maker<readonly string[]>('list of text', (value, fail) => {
-  if (value.type === 'string') return value.value.split(',').map(word => word.trim()).filter(word => word !== '')
-  const items = itemsOf(value)
-  if (!items) return fail(value, 'a list such as ["a", "b"], or a,b')
-  const read = items.map(item => stringOf(item) ?? fail(item, 'text'))
-  return read.every(item => item !== undefined) ? read : undefined
+/** A list of texts of one form. A variable holds them with commas between: `a,b`. */
+const list = (kind: string, expected: string, fits: (text: string) => boolean): Maker<readonly string[]> =>
+  maker<readonly string[]>(kind, (value, fail) => {
+    const items = value.type === 'string' ? split(value) : itemsOf(value)
+    if (!items) return fail(value, 'a list such as ["a", "b"], or a,b')
+    const texts = items.map(item => {
+      const text = stringOf(item)
+      return text !== undefined && fits(text) ? text : fail(item, expected)
+    })
+    return texts.every(text => text !== undefined) ? texts : undefined
+  })
+
+const split = ({ value, origin }: HoconString): HoconString[] =>
+  value.split(',').map(word => word.trim()).filter(word => word !== '').map(word => ({ type: 'string', value: word, origin }))
+
+export const words = list('list of text', 'text', () => true)
+export const addresses = list('list of addresses', 'an IPv4 or IPv6 address', text => isIP(text) !== 0)
+export const ranges = list('list of ranges', 'an address or a CIDR such as 10.0.0.0/8', text => {
+  const entry = parseAllowance(text)
+  return entry?.range !== undefined && entry.port === undefined
 })
+export const hosts = list('list of hosts', 'a host, an address or a CIDR, with a port or without', text => parseAllowance(text) !== undefined)
+export const ports = list('list of ports', 'a port from 1 to 65535', text => /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535)
 
 /** The fields of one entry of a list or map of objects. */
 export type Fields = Readonly<Record<string, Setting<unknown>>>

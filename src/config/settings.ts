@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import {
-  choice, databaseUrl, duration, flag, fraction, generated, headerName, hostPort, httpUrl, listOf, mapOf, need, path, port, sameAs, seconds, size, text,
-  urlPath, whole, words, type Setting
+  addresses, choice, databaseUrl, duration, flag, fraction, generated, headerName, hostPort, hosts, httpUrl, listOf, mapOf, need, path, port, ports, ranges,
+  sameAs, seconds, size, text, urlPath, whole, words, type Setting
 } from './setting.ts'
 import { version } from './version.ts'
 
@@ -49,12 +49,12 @@ export const auralink = {
     host: text('0.0.0.0', 'Address the API, console and probes listen on.', { env: 'HTTP_HOST' }),
     port: port(sameAs('videobridge.http-servers.public.port'), 'Port of the API, console and probes.', { env: 'HTTP_PORT' }),
     public_url: httpUrl(undefined, 'Base URL the outside reaches the API by, for links shown to people. Unset: made from the request.', { env: 'PUBLIC_URL' }),
-    trusted_proxies: words([], 'Addresses or CIDRs of proxies whose X-Forwarded-For is believed.', { env: 'TRUSTED_PROXIES' })
+    trusted_proxies: ranges([], 'Addresses or CIDRs of proxies whose X-Forwarded-For is believed.', { env: 'TRUSTED_PROXIES' })
   },
   media: {
     host: text('0.0.0.0', 'Address the media port listens on.', { env: 'MEDIA_HOST' }),
     udp_port: port(sameAs('videobridge.ice.udp.port'), 'UDP port of all WebRTC media.', { env: 'MEDIA_UDP_PORT' }),
-    public_ips: words([], 'Addresses told to WebRTC peers beside the host’s own, for 1:1 NAT.', { env: 'MEDIA_PUBLIC_IPS' })
+    public_ips: addresses([], 'Addresses told to WebRTC peers beside the host’s own, for 1:1 NAT.', { env: 'MEDIA_PUBLIC_IPS' })
   },
   media_workers: {
     count: whole(0, 0, 256, 'Processes that transcode. 0: one for each core.', { env: 'MEDIA_WORKERS' })
@@ -328,8 +328,8 @@ export const auralink = {
       allowed_methods: words(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], 'Methods those pages may use.')
     },
     outbound: {
-      allow_private: words([], 'Private hosts, addresses or CIDRs that webhooks, pushes and pulls may reach; host:port allows that port too.', { env: 'OUTBOUND_ALLOW_PRIVATE', live: true }),
-      extra_ports: words([], 'Ports that may be reached beside the usual ones of each protocol.', { env: 'OUTBOUND_EXTRA_PORTS', live: true })
+      allow_private: hosts([], 'Private hosts, addresses or CIDRs that webhooks, pushes and pulls may reach; host:port allows that port too.', { env: 'OUTBOUND_ALLOW_PRIVATE', live: true }),
+      extra_ports: ports([], 'Ports that may be reached beside the usual ones of each protocol.', { env: 'OUTBOUND_EXTRA_PORTS', live: true })
     }
   },
   logging: {
