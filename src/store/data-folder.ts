@@ -74,14 +74,14 @@ function isAlive ({ pid, birth }: Holder): boolean {
   return birthOf(pid) === birth
 }
 
-/** Boot id and start time (proc(5), field 22) on Linux; elsewhere the pid has to do. */
+/** Boot id and start time (proc(5), field 22) on Linux; elsewhere the pid has to do. One that is dead but not buried is gone. */
 function birthOf (pid: number): string {
   if (process.platform !== 'linux') return ''
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return `${boot}/${fields[22 - 3]}`
+    return fields[0] === 'Z' ? 'gone' : `${boot}/${fields[22 - 3]}`
   } catch {
     return 'gone'
   }

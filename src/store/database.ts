@@ -53,19 +53,23 @@ export class Database implements AsyncDisposable {
   readonly db: Kysely<Tables>
   /** Resolves when the schema is there. Never rejects. */
   readonly ready: Promise<void>
+  readonly #postgres: EmbeddedPostgres | undefined
   readonly #pool: BoundedPool
   readonly #scope: AsyncDisposableStack
   #isReady = false
 
-  constructor ({ kind, endpoint }: Server, pool: BoundedPool, db: Kysely<Tables>, prepared: Promise<void>, scope: AsyncDisposableStack) {
+  constructor ({ kind, endpoint, postgres }: Server, pool: BoundedPool, db: Kysely<Tables>, prepared: Promise<void>, scope: AsyncDisposableStack) {
     this.kind = kind
     this.endpoint = endpoint
     this.db = db
+    this.#postgres = postgres
     this.#pool = pool
     this.#scope = scope
     this.ready = prepared.then(() => { this.#isReady = true })
   }
 
+  /** The process of the embedded database. */
+  get embeddedPid (): number | undefined { return this.#postgres?.pid }
   get isReady (): boolean { return this.#isReady }
   get pool (): PoolStatistics { return this.#pool.statistics }
 
@@ -116,7 +120,13 @@ export async function openDatabase (options: DatabaseOptions, { log, clock, sign
   return new Database(server, pool, kyselyOn<Tables>(pool).withSchema(schema), prepared, scope.move())
 }
 
-type Server = { readonly kind: Database['kind'], readonly endpoint: string, readonly connection: Partial<PoolOptions>, readonly poolSize: number }
+type Server = {
+  readonly kind: Database['kind']
+  readonly endpoint: string
+  readonly connection: Partial<PoolOptions>
+  readonly poolSize: number
+  readonly postgres?: EmbeddedPostgres
+}
 
 function external (url: string, { user, password, poolSize }: DatabaseOptions): Server {
   const { connectionString, endpoint } = parseDatabaseUrl(url, user, password)
@@ -127,7 +137,7 @@ async function embedded ({ dataDir, poolSize }: DatabaseOptions, scope: AsyncDis
   const folder = path.join(dataDir, 'postgres')
   const postgres = scope.use(await EmbeddedPostgres.start(folder, tools))
   const connection = { ...postgres.address, user: 'postgres', database: 'postgres' }
-  return { kind: 'embedded', endpoint: `embedded:${folder}`, connection, poolSize: Math.min(poolSize, EMBEDDED_POOL_SIZE) }
+  return { kind: 'embedded', endpoint: `embedded:${folder}`, connection, poolSize: Math.min(poolSize, EMBEDDED_POOL_SIZE), postgres }
 }
 
 type Migrating = { readonly autoMigrate: boolean, readonly schema: string }

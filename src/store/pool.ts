@@ -68,6 +68,8 @@ function lend (client: pg.PoolClient): PostgresPoolClient {
   const known = lent.get(client)
   if (known) return known
   let broken: Error | undefined
+  // The pool listens to idle connections only: unheard, the end of one that is lent would end the process.
+  client.on('error', error => { broken = error })
   const query = async (text: string, values: readonly unknown[]): Promise<unknown> => {
     if (broken) throw broken
     try {
