@@ -9,7 +9,7 @@ type Operation = {
   requestBody?: { content?: Record<string, { schema?: Schema }> }
   responses?: Record<string, { content?: Record<string, { schema?: Schema }> }>
 }
-type Document = { info: { title: string, version: string, description?: string }, paths?: object, components?: { schemas?: object } }
+export type ApiDocument = { info: { title: string, version: string, description?: string }, paths?: object, components?: { schemas?: object } }
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 const html = (text: unknown): string => String(text).replaceAll(/[&<>"']/g, char => escapes[char]!)
@@ -17,7 +17,7 @@ const html = (text: unknown): string => String(text).replaceAll(/[&<>"']/g, char
 const prose = (text: string): string => html(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>')
 
 /** The OpenAPI document as one plain page: no script, nothing from anywhere else. */
-export function docsPage (document: Document): string {
+export function docsPage (document: ApiDocument): string {
   const operations = Object.entries(document.paths ?? {} as Record<string, object>).flatMap(([path, methods]) =>
     Object.entries(methods as Record<string, Operation>).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })))
   const groups = [...Map.groupBy(operations, ({ operation }) => operation.tags?.[0] ?? 'media')]

@@ -7,6 +7,7 @@ import type { Scope } from './auth/principal.ts'
 import { limits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import { problemOf, PROBLEM_TYPE, toAppError } from './problem.ts'
+import { bytes } from './routes/responses.ts'
 import { AppError } from '../lib/errors.ts'
 
 export type MetricsListenerOptions = { readonly host: string, readonly port: number, readonly path: string, readonly scope: Scope | 'none' }
@@ -15,7 +16,7 @@ const MAX_CONNECTIONS = 50
 
 /** `/metrics` beside the API, on the same port. */
 export function metricsRoute (app: FastifyInstance, metrics: Metrics, path: string, scope: Scope | 'none'): void {
-  app.get(path, { config: { scope }, schema: { tags: ['probes'], summary: 'Prometheus metrics', response: {} } }, async (_request, reply) =>
+  app.get(path, { config: { scope }, schema: { tags: ['probes'], summary: 'Prometheus metrics', response: { 200: bytes('Text format 0.0.4', 'text/plain') } } }, async (_request, reply) =>
     reply.header('content-type', metrics.contentType).header('cache-control', 'no-store').send(await metrics.text()))
 }
 

@@ -1,8 +1,10 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
-import { docsPage } from './docs-page.ts'
+import { type ApiDocument, docsPage } from './docs-page.ts'
+import { tidied } from './openapi-document.ts'
 import { JSON_TYPE } from './probes.ts'
+import { bytes } from './routes/responses.ts'
 
 /** Prepares for the description of all routes to come. Register before the first of them. */
 export async function describeApi (app: FastifyInstance, version: string, apiKeyHeader: string): Promise<void> {
@@ -34,10 +36,10 @@ export function descriptionRoutes (app: FastifyInstance): void {
   let json = ''
   let page = ''
   app.addHook('onReady', async () => {
-    const document = app.swagger()
+    const document = tidied(app.swagger()) as ApiDocument
     json = JSON.stringify(document)
     page = docsPage(document)
   })
-  app.get('/openapi.json', { schema: { tags: ['description'], summary: 'This API, as OpenAPI 3.1', response: {} } }, (_request, reply) => reply.type(JSON_TYPE).send(json))
-  app.get('/docs', { schema: { tags: ['description'], summary: 'This API, for people', response: {} } }, (_request, reply) => reply.type('text/html; charset=utf-8').send(page))
+  app.get('/openapi.json', { schema: { tags: ['description'], summary: 'This API, as OpenAPI 3.1', response: { 200: bytes('The document', 'application/json') } } }, (_request, reply) => reply.type(JSON_TYPE).send(json))
+  app.get('/docs', { schema: { tags: ['description'], summary: 'This API, for people', response: { 200: bytes('A page', 'text/html') } } }, (_request, reply) => reply.type('text/html; charset=utf-8').send(page))
 }

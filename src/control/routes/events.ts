@@ -8,7 +8,7 @@ import type { Events } from '../parts.ts'
 import { event, listOf, page, roomName } from '../schemas.ts'
 import { mayUse, type Principal } from '../auth/principal.ts'
 import { eventView } from '../views.ts'
-import { responses } from './responses.ts'
+import { bytes, responses } from './responses.ts'
 
 const tags = ['events']
 const sequence = z.coerce.number('expected a number').int('expected a whole number').min(0, 'expected at least 0')
@@ -35,7 +35,7 @@ export function eventRoutes (api: Api, events: Events, streams: EventStreams): v
   api.get('/events/stream', {
     config: { scope: 'rooms' },
     exposeHeadRoute: false,
-    schema: { tags, summary: 'Events as they come (text/event-stream)', querystring: streamQuery, response: responses({ 200: z.unknown().meta({ description: 'A stream of events' }) }) }
+    schema: { tags, summary: 'Events as they come (text/event-stream)', querystring: streamQuery, response: responses({ 200: bytes('A stream of events', 'text/event-stream') }) }
   }, async (request, reply) => {
     const room = roomFor(principalOf(request), request.query.room)
     const last = lastEventId(request.headers['last-event-id'])

@@ -8,7 +8,7 @@ import type { Api } from '../http-types.ts'
 import { type RecordingInfo, type Recordings, recordingStates } from '../parts.ts'
 import { idParameter, listOf, page, recording, recordingRequest, roomName } from '../schemas.ts'
 import { pageOf, recordingView } from '../views.ts'
-import { noContent, responses } from './responses.ts'
+import { bytes, noContent, responses } from './responses.ts'
 
 const tags = ['recordings']
 const MAX_PART = 9_999
@@ -67,8 +67,8 @@ export function recordingRoutes (api: Api, recordings: Recordings): void {
     return sendFile(request, reply, found, download === '1')
   }
   const fileSchema = { tags, summary: 'The file itself, whole or by ranges; also while it grows', params: idParameter, querystring: fileQuery }
-  const ok = z.unknown().meta({ description: 'The file' })
-  const answers = responses({ 200: ok, 206: ok, 304: ok }, 404, 416)
+  const types = ['video/mp4', 'audio/mp4']
+  const answers = responses({ 200: bytes('The file', ...types), 206: bytes('A part of it', ...types), 304: noContent }, 404, 416)
   // HEAD has a route of its own: the one Fastify makes would read the whole file to throw it away.
   api.get('/recordings/:id/file', { config: { scope: 'record' }, exposeHeadRoute: false, schema: { ...fileSchema, response: answers } }, file)
   api.head('/recordings/:id/file', { config: { scope: 'record' }, schema: { ...fileSchema, response: answers } }, file)
