@@ -96,12 +96,17 @@ export class Link implements AsyncDisposable {
     if (!this.#paused) this.#socket.resume()
   }
 
-  /** Closes after everything sent has been read, or after a second. */
+  /** Closes our side; the socket when everything sent has been read, or after a second. */
   end (): void {
+    this.leave()
+    this.#socket.end()
+  }
+
+  /** The peer has said goodbye and closes; after a second we do. Some take it for an error when we are first. */
+  leave (): void {
     this.#close(undefined)
     if (this.#ending || this.#socket.destroyed) return
     this.#ending = true
-    this.#socket.end()
     this.#socket.resume() // Unread input would turn the goodbye into a reset.
     const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS)
     this.#socket.once('close', () => clearTimeout(timer))

@@ -228,7 +228,7 @@ export class ServerConnection implements AsyncDisposable {
     if (this.#state !== 'publishing') return
     if (name === 'FCUnpublish') this.#call('onFCUnpublish', 0, null, { level: 'status', code: 'NetStream.Unpublish.Success', description: 'Stopped' })
     else this.#sendStatus('status', 'NetStream.Unpublish.Success', 'Stopped')
-    this.#link.end()
+    this.#link.leave()
   }
 
   #onOther (name: string, transactionId: number): void {
