@@ -1,0 +1,139 @@
+import { type MediaDescription, parse, parseParams, type SessionDescription } from 'sdp-transform'
+import { AppError } from '../../lib/errors.ts'
+import { parseCandidate } from './candidate.ts'
+import type { Candidate, Direction, DtlsSetup, HeaderExtension, Offer, OfferedSection, SdpCodec, TransportParameters } from './sdp-types.ts'
+
+/** An offer of a browser with every codec and 20 streams has some 60 KiB. */
+export const MAX_SDP_BYTES = 128 * 1024
+export const MAX_SECTIONS = 64
+const MAX_PAYLOAD_TYPES = 128
+const MAX_CANDIDATES = 64
+
+const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,64}$/
+/** RFC 8839 section 5.4: ice-char, of which 4 to 256 and 22 to 256. */
+const UFRAG = /^[A-Za-z0-9+/]{4,256}$/
+const PWD = /^[A-Za-z0-9+/]{22,256}$/
+const FINGERPRINT = /^([0-9A-Fa-f]{2}:){15,63}[0-9A-Fa-f]{2}$/
+const HASHES = new Set(['sha-1', 'sha-224', 'sha-256', 'sha-384', 'sha-512'])
+/** What RFC 3551 says where SDP is silent. */
+const staticPayloadTypes: Readonly<Record<number, { name: string, clockRate: number }>> = { 0: { name: 'pcmu', clockRate: 8000 }, 8: { name: 'pcma', clockRate: 8000 }, 9: { name: 'g722', clockRate: 8000 } }
+
+const refuse = (what: string): AppError => new AppError('unprocessable_sdp', what)
+
+/**
+ * Reads an offer of the kind WHIP and WHEP allow: one BUNDLE group over all media (RFC 9143), RTP and RTCP on one port, DTLS-SRTP.
+ * @throws AppError `unprocessable_sdp` with what is wrong.
+ */
+export function parseOffer (text: string): Offer {
+  if (Buffer.byteLength(text) > MAX_SDP_BYTES) throw refuse(`the offer is larger than ${MAX_SDP_BYTES} bytes`)
+  if (!/^v=0\r?$/m.test(text.slice(0, 8))) throw refuse('the offer does not begin with “v=0”')
+  const session = read(text)
+  if (session.media.length === 0) throw refuse('the offer has no media section')
+  if (session.media.length > MAX_SECTIONS) throw refuse(`the offer has ${session.media.length} media sections; at most ${MAX_SECTIONS} are accepted`)
+  const sections = session.media.map((media, index) => section(media, session, index))
+  checkMids(sections)
+  const tagged = checkBundle(session, sections)
+  const candidates = (tagged.candidates ?? []).slice(0, MAX_CANDIDATES).map(candidateOf).filter(candidate => candidate !== undefined)
+  return { sections, transport: transport(session, tagged), candidates, extmapAllowMixed: session.extmapAllowMixed !== undefined }
+}
+
+function read (text: string): SessionDescription {
+  try {
+    return parse(text)
+  } catch (error) {
+    throw new AppError('unprocessable_sdp', 'the offer cannot be read as SDP', { cause: error })
+  }
+}
+
+function section (media: MediaDescription, session: SessionDescription, index: number): OfferedSection {
+  const formats = String(media.payloads ?? '').trim()
+  const mid = String(media.mid ?? '')
+  if (!TOKEN.test(mid)) throw refuse(`media section ${index} has no usable “a=mid”`)
+  if (!TOKEN.test(String(media.type)) || !/^[A-Za-z/]{1,32}$/.test(String(media.protocol)) || !/^[\w .-]{0,1024}$/.test(formats)) throw refuse(`media section “${mid}” has a malformed “m=” line`)
+  const codecs = media.type === 'audio' || media.type === 'video' ? codecsOf(media, formats, mid) : []
+  const [msid] = media.msid ?? []
+  return {
+    kind: media.type,
+    mid,
+    direction: directionOf(media, session),
+    protocol: media.protocol,
+    formats,
+    codecs,
+    extensions: extensionsOf(media, session),
+    sendRids: sendRidsOf(media),
+    stream: msid ? { id: String(msid.id), track: String(msid.appdata ?? '') } : undefined
+  }
+}
+
+const directionOf = (media: MediaDescription, session: SessionDescription): Direction => media.direction ?? session.direction ?? 'sendrecv'
+
+function codecsOf (media: MediaDescription, formats: string, mid: string): SdpCodec[] {
+  const payloadTypes = formats.split(/\s+/).filter(Boolean).map(Number)
+  if (payloadTypes.length === 0 || payloadTypes.length > MAX_PAYLOAD_TYPES) throw refuse(`media section “${mid}” offers ${payloadTypes.length} payload types`)
+  const codecs: SdpCodec[] = []
+  for (const payloadType of payloadTypes) {
+    if (!Number.isInteger(payloadType) || payloadType < 0 || payloadType > 127) throw refuse(`media section “${mid}” has a payload type that is not a number from 0 to 127`)
+    const map = media.rtp?.find(rtp => rtp.payload === payloadType)
+    const known = map ? { name: String(map.codec).toLowerCase(), clockRate: Number(map.rate) } : staticPayloadTypes[payloadType]
+    if (!known || !TOKEN.test(known.name) || !Number.isInteger(known.clockRate)) continue // An unmapped type cannot be chosen.
+    const config = media.fmtp?.find(fmtp => fmtp.payload === payloadType)?.config
+    const feedback = (media.rtcpFb ?? []).filter(fb => fb.payload === payloadType || fb.payload === '*').map(fb => fb.subtype ? `${fb.type} ${fb.subtype}` : fb.type)
+    codecs.push({ payloadType, ...known, channels: Number(map?.encoding ?? 1), parameters: config === undefined ? {} : parametersOf(config), feedback })
+  }
+  return codecs
+}
+
+function parametersOf (config: unknown): Record<string, string> {
+  const parameters = parseParams(String(config)) as Record<string, unknown>
+  return Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name.toLowerCase(), String(value)]))
+}
+
+function extensionsOf (media: MediaDescription, session: SessionDescription): HeaderExtension[] {
+  return [...session.ext ?? [], ...media.ext ?? []].map(({ value, uri }) => ({ id: value, uri }))
+    .filter(({ id, uri }) => Number.isInteger(id) && id >= 1 && id <= 255 && /^[\x21-\x7e]{1,256}$/.test(uri))
+}
+
+/** RFC 8853: `a=simulcast:send` orders the layers; alternatives and the pause mark are read past. */
+function sendRidsOf (media: MediaDescription): string[] {
+  const declared = (media.rids ?? []).filter(rid => rid.direction === 'send').map(rid => String(rid.id))
+  const { simulcast } = media
+  const list = simulcast?.dir1 === 'send' ? simulcast.list1 : simulcast?.dir2 === 'send' ? simulcast.list2 : undefined
+  const ordered = (list ?? '').split(/[;,]/).map(rid => rid.replace(/^~/, '')).filter(rid => declared.includes(rid))
+  return [...new Set([...ordered, ...declared])].filter(rid => /^[A-Za-z0-9_-]{1,16}$/.test(rid)).slice(0, 8)
+}
+
+function checkMids (sections: readonly OfferedSection[]): void {
+  const seen = new Set<string>()
+  for (const { mid } of sections) {
+    if (seen.has(mid)) throw refuse(`two media sections have the same “a=mid:${mid}”`)
+    seen.add(mid)
+  }
+}
+
+/** @returns the section that carries the transport: the first one of the group (RFC 9143 section 7.2.1). */
+function checkBundle (session: SessionDescription, sections: readonly OfferedSection[]): MediaDescription {
+  const group = String(session.groups?.find(g => g.type === 'BUNDLE')?.mids ?? '').split(' ').filter(Boolean)
+  const outside = sections.find(({ mid }) => !group.includes(mid))
+  if (outside && sections.length > 1) throw refuse(`media section “${outside.mid}” is not in the BUNDLE group: all media must share one transport (bundlePolicy “max-bundle”)`)
+  const media = session.media
+  if (media.some(m => m.type !== 'application' && m.rtcpMux === undefined)) throw refuse('RTP and RTCP must share one port: “a=rtcp-mux” is missing')
+  return media.find(m => String(m.mid) === group[0]) ?? media[0]!
+}
+
+function transport (session: SessionDescription, media: MediaDescription): TransportParameters {
+  const ufrag = String(media.iceUfrag ?? session.iceUfrag ?? '')
+  const pwd = String(media.icePwd ?? session.icePwd ?? '')
+  if (!UFRAG.test(ufrag) || !PWD.test(pwd)) throw refuse('“a=ice-ufrag” or “a=ice-pwd” is missing or malformed')
+  const fingerprint = media.fingerprint ?? session.fingerprint
+  const algorithm = String(fingerprint?.type ?? '').toLowerCase()
+  const value = String(fingerprint?.hash ?? '').toUpperCase()
+  if (!HASHES.has(algorithm) || !FINGERPRINT.test(value)) throw refuse('“a=fingerprint” is missing or malformed: only DTLS-SRTP is accepted')
+  const setup = String(media.setup ?? session.setup ?? 'actpass')
+  if (setup !== 'actpass' && setup !== 'active' && setup !== 'passive') throw refuse(`“a=setup:${setup.slice(0, 16)}” cannot be answered`)
+  return { ufrag, pwd, fingerprint: { algorithm, value }, setup: setup satisfies DtlsSetup }
+}
+
+function candidateOf (candidate: NonNullable<MediaDescription['candidates']>[number]): Candidate | undefined {
+  const { foundation, component, transport: protocol, priority, ip, port, type, tcptype } = candidate
+  return parseCandidate(`${foundation} ${component} ${protocol} ${priority} ${ip} ${port} typ ${type}${tcptype ? ` tcptype ${tcptype}` : ''}`)
+}

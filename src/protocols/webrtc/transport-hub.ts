@@ -1,0 +1,112 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import nodeDataChannel, { type PeerConnection } from 'node-datachannel'
+import { AppError } from '../../lib/errors.ts'
+import { hostPriority } from './candidate.ts'
+import type { Candidate, TransportParameters } from './sdp-types.ts'
+import { portConfig, Transport } from './transport.ts'
+
+/** libjuice gives the socket back some milliseconds after its last user is gone. */
+const RELEASE_POLL_MS = 10
+const RELEASE_POLLS = 200
+
+export type TransportHubOptions = {
+  /** UDP; 0 picks a free one. */
+  readonly port: number
+  /** All interfaces if left out. */
+  readonly bindAddress?: string | undefined
+  /** What clients are told to connect to, instead of the interfaces' own addresses: public addresses behind 1:1 NAT. */
+  readonly announcedAddresses?: readonly string[]
+}
+
+/**
+ * All WebRTC transports of this process, on one UDP port, told apart by their ICE user names.
+ *
+ * Peers' candidates are not used. A media server can be reached, so it is enough to answer the checks that come in: a peer
+ * appears as a reflexive candidate with its first check. That sends nothing to an address just because somebody wrote it into
+ * an offer, and it ends a race. Whoever opens DTLS before the other side is ready loses its first flight, and OpenSSL repeats
+ * it only after a second. Checks of ours that succeed before the peer has read our answer would make us that one; a peer that
+ * opens DTLS would be, since it is connected before us. So we open DTLS, and only after a check that the peer began: by then
+ * it has our answer and its own check has come back.
+ *
+ * The library's own log stays off: its callback would keep the process from ending, and what it says can be provoked by anyone.
+ */
+export class TransportHub implements AsyncDisposable {
+  readonly port: number
+  readonly #options: TransportHubOptions
+  readonly #anchor: PeerConnection
+  readonly #transports = new Set<Transport>()
+
+  private constructor (port: number, options: TransportHubOptions, anchored: PeerConnection) {
+    this.port = port
+    this.#options = options
+    this.#anchor = anchored
+  }
+
+  /** @throws the system's error, `EADDRINUSE` and its like, when the port cannot be had. */
+  static async open (options: TransportHubOptions): Promise<TransportHub> {
+    const port = await probe(options.port, options.bindAddress)
+    return new TransportHub(port, options, anchor(port, options.bindAddress))
+  }
+
+  get transports (): number { return this.#transports.size }
+
+  /** Begins to answer a peer. The transport waits for the peer's checks at once. */
+  accept (remote: TransportParameters): Transport {
+    const transport = this.#create(remote)
+    this.#transports.add(transport)
+    void transport.closed.then(() => this.#transports.delete(transport))
+    return transport
+  }
+
+  /** What to tell a peer to connect to. */
+  candidatesOf (transport: Transport): readonly Candidate[] {
+    const { announcedAddresses = [] } = this.#options
+    if (announcedAddresses.length === 0) return transport.candidates
+    return announcedAddresses.map((address, index) =>
+      ({ foundation: String(index + 1), component: 1, protocol: 'udp', priority: hostPriority(65_535 - index), address, port: this.port, type: 'host' }))
+  }
+
+  async [Symbol.asyncDispose] (): Promise<void> {
+    await Promise.all([...this.#transports].map(transport => transport.close()))
+    this.#anchor.close()
+    for (let polls = 0; polls < RELEASE_POLLS && !await isFree(this.port, this.#options.bindAddress); polls++) await sleep(RELEASE_POLL_MS)
+  }
+
+  #create (remote: TransportParameters): Transport {
+    try {
+      return new Transport(remote, portConfig(this.port, this.#options.bindAddress))
+    } catch (error) {
+      throw new AppError('unprocessable_sdp', 'the offer’s ICE or DTLS parameters were refused', { cause: error })
+    }
+  }
+}
+
+/**
+ * A connection that never connects holds the port open while nobody else does. (The library has a listener for that, but its
+ * `stop` sometimes does nothing, and the port is never given back.)
+ */
+function anchor (port: number, bindAddress: string | undefined): PeerConnection {
+  const connection = new nodeDataChannel.PeerConnection('anchor', portConfig(port, bindAddress))
+  // Without these listeners, connection and track are never let go of, and keep the process from ending.
+  connection.onStateChange(() => {})
+  connection.addTrack(new nodeDataChannel.Video('0', 'Inactive')).onClosed(() => {})
+  connection.setLocalDescription('offer')
+  return connection
+}
+
+/** Binds the port for a moment, so that a port in use is said by the system's own error. */
+async function probe (port: number, address: string | undefined): Promise<number> {
+  const socket = createSocket({ type: address === undefined || address.includes(':') ? 'udp6' : 'udp4' })
+  try {
+    socket.bind({ port, ...address === undefined ? {} : { address } })
+    await once(socket, 'listening')
+    return socket.address().port
+  } finally {
+    socket.close()
+    await once(socket, 'close')
+  }
+}
+
+const isFree = (port: number, address: string | undefined): Promise<boolean> => probe(port, address).then(() => true, () => false)

@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto'
+import nodeDataChannel, { type PeerConnection, type RtcConfig, type Track } from 'node-datachannel'
+import { within } from '../../lib/abort.ts'
+import { AppError } from '../../lib/errors.ts'
+import { parseCandidate } from './candidate.ts'
+import type { Candidate, TransportParameters } from './sdp-types.ts'
+
+/** RFC 8839 section 5.4 asks for 24 and 128 random bits; all sessions share a port and are told apart by the first. */
+const UFRAG_BYTES = 6
+const PWD_BYTES = 18
+/** libdatachannel closes in the background, in milliseconds. */
+const CLOSE_DEADLINE_MS = 2000
+
+export type TransportState = 'connecting' | 'connected' | 'ended'
+
+/** Why a transport ended: we closed it, the peer closed DTLS, or ICE or DTLS failed (consent lost, wrong fingerprint). */
+export type TransportEnd = 'closed' | 'left' | 'failed'
+
+export type CandidatePair = { readonly local: string, readonly remote: string, readonly localType: string, readonly remoteType: string, readonly protocol: string }
+
+/**
+ * ICE, DTLS and SRTP of one peer; everything above them is ours. libdatachannel never sees the peer's own SDP: it is given a
+ * description with one video section, through which it then carries RTP and RTCP of any SSRC, payload type and extension.
+ */
+export class Transport implements AsyncDisposable {
+  readonly local: TransportParameters
+  readonly candidates: readonly Candidate[]
+  /** Called for each RTP or RTCP packet, decrypted and authenticated. The bytes are the callee's. */
+  onPacket: (bytes: Buffer) => void = () => {}
+  /** Resolves when packets can be sent, or when the transport ended before that. */
+  readonly connected: Promise<void>
+  /** Resolves once, never rejects. */
+  readonly ended: Promise<TransportEnd>
+  /** Resolves once its memory is free: whoever accepted a transport closes it, however it ended. */
+  readonly closed: Promise<void>
+  readonly #connection: PeerConnection
+  readonly #connected = Promise.withResolvers<void>()
+  readonly #ended = Promise.withResolvers<TransportEnd>()
+  readonly #closed = Promise.withResolvers<void>()
+  #state: TransportState = 'connecting'
+  /** A track that nobody holds is collected, and a collected track closes itself. */
+  #track: Track | undefined
+  #open = false
+
+  /** Answers `remote`. Its candidates are not needed: see `TransportHub`. */
+  constructor (remote: TransportParameters, config: RtcConfig) {
+    this.connected = this.#connected.promise
+    this.ended = this.#ended.promise
+    this.closed = this.#closed.promise
+    this.#connection = new nodeDataChannel.PeerConnection('peer', config)
+    this.#connection.onTrack(track => this.#carry(track))
+    this.#connection.onStateChange(state => this.#changed(state))
+    const weAre = remote.setup === 'active' ? 'passive' : 'active'
+    this.#connection.setRemoteDescription(describe(remote, weAre === 'active' ? 'passive' : 'active'), 'offer')
+    const credentials = { ufrag: randomBytes(UFRAG_BYTES).toString('base64'), pwd: randomBytes(PWD_BYTES).toString('base64') }
+    this.#connection.setLocalDescription('answer', { iceUfrag: credentials.ufrag, icePwd: credentials.pwd })
+    const own = this.#connection.localDescription()?.sdp ?? ''
+    this.local = { ...credentials, fingerprint: fingerprintOf(own), setup: weAre }
+    this.candidates = [...own.matchAll(/^a=(candidate:.*)$/gm)].map(([, line = '']) => parseCandidate(line)).filter(candidate => candidate !== undefined)
+  }
+
+  get state (): TransportState { return this.#state }
+
+  /**
+   * Sends one RTP or RTCP packet. The bytes are copied before this returns.
+   * @returns false when it could not be sent: not connected, or the socket's buffer is full.
+   */
+  send (bytes: Buffer): boolean {
+    if (!this.#open) return false
+    try {
+      return this.#track!.sendMessageBinary(bytes)
+    } catch {
+      return false // Closed from the other side this very moment.
+    }
+  }
+
+  get pair (): CandidatePair | undefined {
+    const pair = this.#state === 'connected' ? this.#connection.getSelectedCandidatePair() : null
+    if (!pair) return undefined
+    const { local, remote } = pair
+    return { local: `${local.address}:${local.port}`, remote: `${remote.address}:${remote.port}`, localType: local.type, remoteType: remote.type, protocol: local.transportType }
+  }
+
+  async close (): Promise<void> {
+    this.#end('closed')
+    this.#track?.close()
+    this.#connection.close()
+    await within(CLOSE_DEADLINE_MS, this.#closed.promise)
+  }
+
+  [Symbol.asyncDispose] (): Promise<void> { return this.close() }
+
+  #carry (track: Track): void {
+    this.#track = track
+    track.onMessage(bytes => this.onPacket(bytes))
+    track.onOpen(() => this.#connect())
+    track.onClosed(() => { this.#open = false }) // Also what makes the library let go of it.
+  }
+
+  #connect (): void {
+    if (this.#state !== 'connecting') return
+    this.#state = 'connected'
+    this.#open = true
+    this.#connected.resolve()
+  }
+
+  #changed (state: string): void {
+    if (state === 'disconnected') this.#end('left')
+    if (state === 'failed') this.#end('failed')
+    if (state === 'closed') {
+      this.#end('closed')
+      this.#closed.resolve()
+    }
+  }
+
+  #end (how: TransportEnd): void {
+    this.#state = 'ended'
+    this.#open = false
+    this.#connected.resolve()
+    this.#ended.resolve(how)
+  }
+}
+
+/** All peers share the port; nothing is negotiated by the library, and nobody outside is asked for our address. */
+export const portConfig = (port: number, bindAddress: string | undefined): RtcConfig => ({
+  iceServers: [], disableAutoNegotiation: true, enableIceUdpMux: true, portRangeBegin: port, portRangeEnd: port, ...bindAddress === undefined ? {} : { bindAddress }
+})
+
+/** The one video section that libdatachannel believes in. */
+function describe ({ ufrag, pwd, fingerprint }: TransportParameters, setup: 'active' | 'passive'): string {
+  return [
+    'v=0', 'o=- 1 1 IN IP4 0.0.0.0', 's=-', 't=0 0', 'a=group:BUNDLE 0',
+    'm=video 9 UDP/TLS/RTP/SAVPF 96', 'c=IN IP4 0.0.0.0', 'a=mid:0', 'a=sendrecv', 'a=rtcp-mux', 'a=rtpmap:96 H264/90000',
+    `a=ice-ufrag:${ufrag}`, `a=ice-pwd:${pwd}`, `a=fingerprint:${fingerprint.algorithm} ${fingerprint.value}`, `a=setup:${setup}`, ''
+  ].join('\r\n')
+}
+
+function fingerprintOf (sdp: string): TransportParameters['fingerprint'] {
+  const [, algorithm, value] = /^a=fingerprint:(\S+) (\S+)/m.exec(sdp) ?? []
+  if (algorithm === undefined || value === undefined) throw new AppError('internal', 'the WebRTC library gave no certificate fingerprint')
+  return { algorithm, value }
+}
