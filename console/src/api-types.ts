@@ -56,12 +56,12 @@ export type Recording = {
   readonly participant: string | null
   readonly state: RecordingState
   readonly partial: boolean
-  readonly gaps: readonly { readonly atMs: number, readonly durationMs: number }[]
+  readonly gaps: readonly { readonly fromMs: number, readonly toMs: number, readonly reason: string }[]
   readonly startedAt: string | null
   readonly endedAt: string | null
   readonly durationMs: number
   readonly sizeBytes: number
-  readonly parts: number
+  readonly parts: readonly { readonly index: number, readonly durationMs: number, readonly sizeBytes: number }[]
   readonly reason: string
   readonly errorCode: string | null
 }

@@ -38,24 +38,35 @@ export interface Ingresses {
 export const recordingStates = ['starting', 'active', 'stopping', 'completed', 'failed'] as const
 export type RecordingState = typeof recordingStates[number]
 
-export type RecordingGap = { readonly atMs: number, readonly durationMs: number }
+export type RecordingGap = { readonly fromMs: number, readonly toMs: number, readonly reason: string }
+export type RecordingPart = {
+  /** From 1; `?part=` of the file. */
+  readonly index: number
+  readonly startMs: number
+  readonly durationMs: number
+  readonly sizeBytes: number
+  readonly tracks: readonly { readonly kind: string, readonly codec: string, readonly width?: number, readonly height?: number, readonly clockRate: number }[]
+}
 
 export type RecordingInfo = {
   readonly id: string
   readonly room: string
   /** The identity recorded. */
   readonly participant: string | undefined
+  readonly name: string | undefined
   readonly state: RecordingState
   /** Rescued after a crash, or with a hole in it. */
   readonly partial: boolean
-  /** Where nothing was recorded, in milliseconds from the recording's start. */
+  /** Where something is missing, in milliseconds from the recording's start. */
   readonly gaps: readonly RecordingGap[]
+  readonly createdAt: Date
+  /** When what is seen and heard first happened; undefined before. */
   readonly startedAt: Date | undefined
   readonly endedAt: Date | undefined
   readonly durationMs: number
   readonly sizeBytes: number
   /** Files it consists of; more than one where the codec changed on the way. */
-  readonly parts: number
+  readonly parts: readonly RecordingPart[]
   readonly reason: string
   readonly errorCode: ErrorCode | undefined
 }
@@ -64,10 +75,10 @@ export type RecordingInfo = {
 export type RecordingFile = { readonly path: string, readonly size: number, readonly etag: string }
 
 export interface Recordings {
-  start (request: { room: string, participant?: string | undefined }): Promise<RecordingInfo>
+  start (request: { room: string, participant?: string | undefined, name?: string | undefined }): Promise<RecordingInfo>
   stop (id: string): Promise<RecordingInfo | undefined>
-  get (id: string): Promise<RecordingInfo | undefined>
-  list (page: Page & { room?: string | undefined, state?: RecordingState | undefined }): Promise<readonly RecordingInfo[]>
+  get (id: string): RecordingInfo | undefined
+  list (page: Page & { room?: string | undefined, state?: RecordingState | undefined }): readonly RecordingInfo[]
   file (id: string, part?: number): Promise<RecordingFile | undefined>
   /** @returns false when there was none. Throws AppError `conflict` while it runs. */
   delete (id: string): Promise<boolean>

@@ -123,24 +123,34 @@ export const ingressChange = named('IngressChange', z.strictObject({
   enabled: z.boolean('expected true or false').optional()
 }))
 
+const recordingPart = z.object({
+  index: z.int().min(1),
+  startMs: z.number().min(0),
+  durationMs: z.number().min(0),
+  sizeBytes: count,
+  tracks: z.array(z.object({ kind: z.string(), codec: z.string(), width: z.int().nullable(), height: z.int().nullable(), clockRate: z.int() }))
+})
 export const recording = named('Recording', z.object({
   id: z.string(),
   room: z.string(),
   participant: z.string().nullable(),
+  name: z.string().nullable(),
   state: z.enum(recordingStates),
   partial: z.boolean(),
-  gaps: z.array(z.object({ atMs: z.number(), durationMs: z.number() })),
+  gaps: z.array(z.object({ fromMs: z.number(), toMs: z.number(), reason: z.string() })),
+  createdAt: time,
   startedAt: time.nullable(),
   endedAt: time.nullable(),
   durationMs: z.number().min(0),
   sizeBytes: count,
-  parts: count,
+  parts: z.array(recordingPart),
   reason: z.string(),
   errorCode: z.string().nullable()
 }))
 export const recordingRequest = named('RecordingRequest', z.strictObject({
   room: roomName,
-  participant: identity.optional().meta({ description: 'identity; the first to publish video if left out' })
+  participant: identity.optional().meta({ description: 'identity; the first to publish video if left out' }),
+  name: label(200).optional()
 }))
 
 export const event = named('Event', z.object({

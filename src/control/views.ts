@@ -72,14 +72,18 @@ export const recordingView = (info: RecordingInfo) => ({
   id: info.id,
   room: info.room,
   participant: info.participant ?? null,
+  name: info.name ?? null,
   state: info.state,
   partial: info.partial,
-  gaps: info.gaps.map(({ atMs, durationMs }) => ({ atMs, durationMs })),
+  gaps: info.gaps.map(({ fromMs, toMs, reason }) => ({ fromMs, toMs, reason })),
+  createdAt: iso(info.createdAt),
   startedAt: isoOrNull(info.startedAt),
   endedAt: isoOrNull(info.endedAt),
   durationMs: info.durationMs,
   sizeBytes: info.sizeBytes,
-  parts: info.parts,
+  parts: info.parts.map(({ index, startMs, durationMs, sizeBytes, tracks }) => ({
+    index, startMs, durationMs, sizeBytes, tracks: tracks.map(({ kind, codec, width, height, clockRate }) => ({ kind, codec, width: width ?? null, height: height ?? null, clockRate }))
+  })),
   reason: info.reason,
   errorCode: info.errorCode ?? null
 })

@@ -19,6 +19,7 @@ export type AdmissionRequest = SessionOptions & {
 /** Asked before a leg enters. Throws AppError to refuse. */
 export interface Gatekeeper { authorize (kind: string, request: AdmissionRequest): Promise<void> }
 
+/** Read at every admission: an object with getters may change its mind while the bridge runs. */
 export type BridgeLimits = { readonly sessions: number, readonly rooms: number }
 
 type OpenRoom = { readonly room: Room, users: number, readonly close: () => Promise<void> }

@@ -46,8 +46,8 @@ export class FakeRecordings implements Recordings {
 
   async start ({ room, participant }: { room: string, participant?: string | undefined }): Promise<RecordingInfo> {
     const started: RecordingInfo = {
-      id: newId('recording'), room, participant, state: 'active', partial: false, gaps: [], startedAt: new Date(), endedAt: undefined,
-      durationMs: 0, sizeBytes: 0, parts: 1, reason: '', errorCode: undefined
+      id: newId('recording'), room, participant, name: undefined, createdAt: new Date(), state: 'active', partial: false, gaps: [], startedAt: new Date(), endedAt: undefined,
+      durationMs: 0, sizeBytes: 0, parts: [{ index: 1, startMs: 0, durationMs: 0, sizeBytes: 0, tracks: [] }], reason: '', errorCode: undefined
     }
     this.items.set(started.id, started)
     return started
@@ -57,14 +57,14 @@ export class FakeRecordings implements Recordings {
     const found = this.items.get(id)
     if (!found) return undefined
     if (found.state === 'completed') throw new AppError('conflict', 'This recording is over already.')
-    const stopped = { ...found, state: 'completed' as const, endedAt: new Date(), reason: 'stopped', gaps: [{ atMs: 10, durationMs: 5 }] }
+    const stopped = { ...found, state: 'completed' as const, endedAt: new Date(), reason: 'stopped', gaps: [{ fromMs: 10, toMs: 15, reason: 'a test' }] }
     this.items.set(id, stopped)
     return stopped
   }
 
-  async get (id: string): Promise<RecordingInfo | undefined> { return this.items.get(id) }
+  get (id: string): RecordingInfo | undefined { return this.items.get(id) }
 
-  async list ({ room, state, ...page }: Page & { room?: string | undefined, state?: string | undefined }): Promise<RecordingInfo[]> {
+  list ({ room, state, ...page }: Page & { room?: string | undefined, state?: string | undefined }): RecordingInfo[] {
     return newestFirst([...this.items.values()].filter(item => (room ?? item.room) === item.room && (state ?? item.state) === item.state), page, item => item.id)
   }
 

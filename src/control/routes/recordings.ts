@@ -21,7 +21,7 @@ const fileQuery = z.strictObject({
 /** Starting, stopping, finding, fetching recordings. */
 export function recordingRoutes (api: Api, recordings: Recordings): void {
   const get = async (id: string, request: FastifyRequest): Promise<RecordingInfo> => {
-    const found = await recordings.get(id)
+    const found = recordings.get(id)
     if (!found || !mayUse(principalOf(request), found.room)) throw unknown()
     return found
   }
@@ -41,7 +41,7 @@ export function recordingRoutes (api: Api, recordings: Recordings): void {
   }, async request => {
     const { room = principalOf(request).room, state, limit, after } = request.query
     if (room !== undefined && !mayUse(principalOf(request), room)) return { items: [], next: null }
-    const found = await recordings.list({ room, state, after, limit: limit + 1 })
+    const found = recordings.list({ room, state, after, limit: limit + 1 })
     return pageOf(found, request.query, recordingView, item => item.id)
   })
 

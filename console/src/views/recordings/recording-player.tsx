@@ -13,7 +13,7 @@ export function RecordingPlayer ({ recording, name }: { recording: Recording, na
       <video key={part} src={recordingFile(recording.id, part)} controls autoplay playsInline preload='metadata' aria-label={`Recording of ${name}`} onError={() => setTrouble(true)} />
       {trouble && <p class='banner banner-warn' role='alert'>This browser cannot play the file. Download it; any player that knows MP4 will do.</p>}
       {recording.partial && <Gaps recording={recording} />}
-      {recording.parts > 1 && <Parts recording={recording} part={part} choose={setPart} />}
+      {recording.parts.length > 1 && <Parts recording={recording} part={part} choose={setPart} />}
     </div>
   )
 }
@@ -23,8 +23,8 @@ type PartsProps = { recording: Recording, part: number, choose: (part: number) =
 /** A stream that changes its format on the way cannot go on in the same file. */
 const Parts = ({ recording: { id, parts }, part, choose }: PartsProps) => (
   <div class='actions'>
-    <span class='muted'>The stream changed its format on the way: {parts} files.</span>
-    {Array.from({ length: parts }, (_, index) => index + 1).map(number => (
+    <span class='muted'>The stream changed its format on the way: {parts.length} files.</span>
+    {parts.map(({ index: number }) => (
       <Button key={number} kind={number === part ? 'plain' : 'quiet'} aria-pressed={number === part} onClick={() => choose(number)}>Part {number}</Button>))}
     <a class='button button-quiet' href={recordingFile(id, part, { download: true })} download>Download part {part}</a>
   </div>
@@ -34,7 +34,7 @@ function Gaps ({ recording: { gaps, reason } }: { recording: Recording }) {
   return (
     <div class='gaps'>
       <p><strong>This recording is partial.</strong> {reason || 'It was cut off before it was finished; all that had reached the disk is here.'}</p>
-      {gaps.length > 0 && <ul>{gaps.map(({ atMs, durationMs }) => <li key={atMs}>{span(durationMs / 1000)} missing at <span class='number'>{duration(atMs / 1000)}</span></li>)}</ul>}
+      {gaps.length > 0 && <ul>{gaps.map(({ fromMs, toMs, reason }) => <li key={fromMs}>{span((toMs - fromMs) / 1000)} missing at <span class='number'>{duration(fromMs / 1000)}</span>: {reason}</li>)}</ul>}
     </div>
   )
 }

@@ -15,6 +15,6 @@ export function Verdict ({ recording: { state, partial, gaps, reason } }: { reco
 
 function lost (gaps: Recording['gaps']): string {
   if (gaps.length === 0) return 'ended early'
-  const seconds = gaps.reduce((sum, gap) => sum + gap.durationMs, 0) / 1000
+  const seconds = gaps.reduce((sum, gap) => sum + gap.toMs - gap.fromMs, 0) / 1000
   return `${plural(gaps.length, 'gap')}, ${span(seconds)}`
 }

@@ -1,0 +1,230 @@
+import path from 'node:path'
+import { openAccess } from './access.ts'
+import { checksOf, poolsOf, workerFigures } from './figures.ts'
+import type { CommandLine } from './config/command-line.ts'
+import type { Config, ConfigSources, Loaded } from './config/load.ts'
+import { reloadConfig } from './config/reload.ts'
+import { Dependencies } from './control/dependencies.ts'
+import { Metrics } from './control/metrics.ts'
+import type { ControlParts } from './control/parts.ts'
+import { type Control, openControl } from './control/server.ts'
+import { SessionTotals } from './control/session-totals.ts'
+import { publishDemo } from './dev/demo.ts'
+import { greet } from './greeting.ts'
+import { journalTo } from './journals.ts'
+import type { RecordingInfo } from './legs/recorder/info.ts'
+import { Recordings } from './legs/recorder/recordings.ts'
+import { defaultRecorderSettings } from './legs/recorder/settings.ts'
+import { RtmpListener } from './legs/rtmp/listener.ts'
+import { systemClock as clock } from './lib/clock.ts'
+import { messageOf } from './lib/errors.ts'
+import type { Logger } from './lib/log.ts'
+import { MediaWorkers } from './media/worker/pool.ts'
+import { listening } from './ports.ts'
+import { Bridge, localEngine } from './room/bridge.ts'
+import { transcodeWith } from './room/transcode.ts'
+import { GuardedDialer } from './services/guarded-dialer.ts'
+import { sendWebhooks } from './services/webhooks.ts'
+import { openStorage, type Storage } from './storage.ts'
+import { AuditTrail } from './store/audit.ts'
+import { History } from './store/history.ts'
+import { RecordingRows } from './store/recordings.ts'
+import { Registration } from './store/registration.ts'
+import { StateMirror } from './store/state-mirror.ts'
+import { Webhooks } from './store/webhooks.ts'
+import { WebhookDeliveries } from './store/webhook-deliveries.ts'
+
+export type AppOptions = { readonly loaded: Loaded, readonly sources: ConfigSources, readonly cli: CommandLine, readonly log: Logger }
+
+/** Connections to the RTMP port, publishing or not, and those of one address that do not publish yet. */
+const RTMP_CONNECTIONS = 2_000
+const RTMP_STRANGERS_PER_ADDRESS = 32
+
+/**
+ * The composition root: the only place that knows all parts. They are opened in one order and closed in the other; a start
+ * that fails half-way undoes itself.
+ */
+export class App implements AsyncDisposable {
+  readonly #log: Logger
+  readonly #sources: ConfigSources
+  readonly #stack = new AsyncDisposableStack()
+  readonly #closing = new AbortController()
+  #loaded: Loaded
+  #bridge: Bridge | undefined
+  #dialer = new GuardedDialer()
+
+  private constructor ({ loaded, sources, log }: AppOptions) {
+    this.#loaded = loaded
+    this.#sources = sources
+    this.#log = log
+  }
+
+  /** @returns when every port is open and `/ready` tells the truth. */
+  static async start (options: AppOptions): Promise<App> {
+    const app = new App(options)
+    try {
+      await app.#open(options.cli)
+      return app
+    } catch (error) {
+      await app[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  get drainDeadlineMs (): number { return this.#config.service.drainDeadline }
+
+  /** Not ready at once; nothing new; who is here may finish until the deadline. */
+  async drain (deadlineMs: number): Promise<void> { await this.#bridge?.drain(deadlineMs) }
+
+  async [Symbol.asyncDispose] (): Promise<void> {
+    this.#closing.abort()
+    await this.#stack.disposeAsync()
+  }
+
+  /** Reads the configuration again; what can change while running does. */
+  reload (): void {
+    try {
+      const { loaded, applied, needsRestart } = reloadConfig(this.#loaded, this.#sources)
+      this.#loaded = loaded
+      this.#log.level = loaded.config.logging.level
+      this.#dialer.allow(loaded.config.security.outbound)
+      this.#log.info({ applied, needsRestart }, 'the configuration was read again')
+    } catch (error) {
+      this.#log.error({ error: messageOf(error) }, 'the configuration has mistakes; the running one stays')
+    }
+  }
+
+  get #config (): Config { return this.#loaded.config }
+
+  async #open (cli: CommandLine): Promise<void> {
+    const stack = this.#stack
+    const log = this.#log
+    const config = this.#config
+    const dialer = this.#dialer = stack.use(new GuardedDialer(config.security.outbound))
+    const storage = await openStorage({ config, log, clock, stack, signal: this.#closing.signal })
+    const totals = new SessionTotals()
+    const mirrored = { changed: (): void => {} }
+    const journal = journalTo(totals, storage.journal, { roomChanged: () => mirrored.changed(), participantChanged: () => mirrored.changed(), sessionChanged: () => mirrored.changed() })
+    const bridge = this.#bridge = stack.use(new Bridge({ engine: localEngine, journal, log, limits: this.#limits() }))
+    const mirror = stack.use(new StateMirror({ cache: storage.cache, bridge, facts: this.#facts(), log, clock }))
+    mirrored.changed = () => mirror.changed()
+    const workers = stack.use(new MediaWorkers({ log, clock, ...(config.mediaWorkers.count > 0 ? { size: config.mediaWorkers.count } : {}) }))
+    const transcode = transcodeWith(workers)
+
+    const recordings = config.recording.enabled ? stack.use(await this.#openRecordings(bridge, storage, transcode)) : undefined
+    const rtmp = config.rtmp.enabled ? stack.use(await this.#openRtmp(bridge, storage)) : undefined
+    const dependencies = stack.use(new Dependencies({ checks: checksOf(config, storage), clock, log, intervalMs: config.health.checkInterval, timeoutMs: config.health.dependencyTimeout }))
+    const { auth, keyFile, isFirstRun } = await openAccess({ config, database: storage.database, clock, log, fetch: (url, init) => dialer.fetch('service')(url, init) })
+    const pools = poolsOf(storage)
+    const metrics = stack.use(new Metrics({
+      bridge, totals, pools, refusals: auth.refusals, ready: () => dependencies.ready, workers: () => workerFigures(workers), journalDepth: () => storage.journal.depth
+    }))
+    const webhooks = new Webhooks(storage.database, { vault: storage.vault, clock, guard: url => dialer.check(url, 'webhook') })
+    const control = stack.use(await this.#openControl({
+      bridge, auth, audit: new AuditTrail(storage.database, storage.journal), dependencies, metrics, log, clock, pools, history: new History(storage.database),
+      ingresses: storage.ingresses, events: storage.events, webhooks, ...(recordings ? { recordings } : {}), drain: () => { void this.drain(this.drainDeadlineMs) }, plugins: []
+    }, rtmp?.port))
+    this.#sendWebhooks(storage)
+    stack.use(await this.#register(bridge, storage))
+    await dependencies.checkAll()
+    const demo = storage.database.kind === 'embedded' || cli.demo ? await storage.ingresses.ensureDemo() : undefined
+    if (cli.demo && demo && rtmp) this.#showDemo(rtmp.port, demo.streamKey)
+    const loginToken = cli.login || isFirstRun ? auth.console.issueOneTimeToken() : undefined
+    process.stdout.write(greet({
+      version: config.service.version,
+      readyInMs: process.uptime() * 1000,
+      httpUrl: control.url,
+      rtmpUrl: rtmp && rtmpUrl('localhost', rtmp.port),
+      metricsUrl: control.metricsPort === undefined ? undefined : `http://localhost:${control.metricsPort}${config.metrics.prometheus.path}`,
+      mediaPort: config.media.udpPort,
+      dataDir: config.service.dataDir,
+      keyFile,
+      loginToken,
+      demo,
+      showsDemo: cli.demo,
+      notes: [...this.#loaded.notes, ...(storage.database.kind === 'embedded' ? ['The embedded database is in use; set DATABASE_URL for PostgreSQL.'] : [])]
+    }, process.stdout.isTTY))
+  }
+
+  /** Read at each admission: SIGHUP may have changed them. */
+  #limits () {
+    const now = (): Config['limits'] => this.#config.limits
+    return { get sessions () { return now().sessions }, get rooms () { return now().rooms } }
+  }
+
+  #facts () {
+    const { service: { bridgeId, region }, limits: { sessions } } = this.#config
+    return { bridgeId, region, capacity: sessions }
+  }
+
+  #openRecordings (bridge: Bridge, { database, journal }: Storage, transcode: ReturnType<typeof transcodeWith>): Promise<Recordings> {
+    const { service: { dataDir }, recording } = this.#config
+    const settings = { ...defaultRecorderSettings, fragmentMs: recording.fragment, rejoinGraceMs: recording.rejoinGrace, mediaTimeoutMs: recording.startTimeout, minFreeBytes: recording.minFreeDisk }
+    const store = new RecordingRows<RecordingInfo>(database, journal)
+    return Recordings.open({ folder: path.join(dataDir, 'recordings'), settings }, { bridge, store, log: this.#log, clock, transcode })
+  }
+
+  #openRtmp (bridge: Bridge, { ingresses }: Storage): Promise<RtmpListener> {
+    const { rtmp: { host, ingestPort: port, duplicatePublisher, mediaTimeout } } = this.#config
+    const streamKeys = {
+      async resolve (app: string, streamKey: string) {
+        const found = await ingresses.resolve(app, streamKey)
+        return found && { ingressId: found.id, room: found.room, identity: found.identity, name: found.name }
+      }
+    }
+    ingresses.onClosed = id => { for (const s of bridge.sessions.values()) if (s.describe().externalId === id) void s.close('its ingress was closed') }
+    const options = { host, port, duplicatePublisher, mediaTimeoutMs: mediaTimeout, maxConnections: RTMP_CONNECTIONS, maxStrangersPerAddress: RTMP_STRANGERS_PER_ADDRESS }
+    return listening({ what: 'RTMP', port, setting: 'RTMP_INGEST_PORT' }, () => RtmpListener.open(options, { bridge, streamKeys, log: this.#log, clock }))
+  }
+
+  #openControl (parts: ControlParts, rtmpPort = 0): Promise<Control> {
+    const { service: { name, version, environment, region, bridgeId }, http, metrics: { enabled, prometheus }, security } = this.#config
+    const { rateLimiting, cors } = security
+    const options = {
+      host: http.host,
+      port: http.port,
+      metricsHost: prometheus.host,
+      metricsPort: enabled && prometheus.enabled ? prometheus.port : undefined,
+      metricsPath: prometheus.path,
+      service: { name, version, environment, region, bridgeId },
+      publicStatus: security.publicStatus,
+      publicMetrics: security.publicMetrics,
+      consoleFolder: path.resolve(import.meta.dirname, '../console/dist'),
+      trustedProxies: http.trustedProxies,
+      apiKeyHeader: security.apiKeys.headerName,
+      rtmpUrl: (hostname: string) => rtmpUrl(hostname, rtmpPort),
+      rateLimit: rateLimiting.enabled ? { requestsPerMinute: rateLimiting.requestsPerMinute, burst: rateLimiting.burstSize } : undefined,
+      cors: cors.enabled ? { origins: cors.allowedOrigins, methods: cors.allowedMethods } : undefined
+    }
+    return listening([{ what: 'HTTP', port: http.port, setting: 'HTTP_PORT' }, { what: 'metrics', port: prometheus.port, setting: 'PROMETHEUS_PORT' }], () => openControl(options, parts))
+  }
+
+  #sendWebhooks ({ database, vault, events }: Storage): void {
+    if (!this.#config.webhooks.enabled) return
+    const outbox = new WebhookDeliveries(database, { vault, clock })
+    const settings = () => { const { timeout, concurrency } = this.#config.webhooks; return { timeoutMs: timeout, concurrency } }
+    this.#inBackground(signal => sendWebhooks({
+      outbox, onNews: wake => events.onAppended(wake), post: (url, request) => this.#dialer.send(url, 'webhook', { method: 'POST', ...request }), clock, log: this.#log, settings
+    }, signal))
+  }
+
+  #register (bridge: Bridge, { database, journal }: Storage): Promise<Registration> {
+    const { bridgeId, region, capacity } = this.#facts()
+    return Registration.open({
+      database, bridgeId, region, capacity, dataDir: this.#config.service.dataDir, log: this.#log, clock, onRevived: () => journal.reassert(),
+      state: () => ({ status: bridge.draining ? 'draining' : 'online', sessions: bridge.sessions.size })
+    })
+  }
+
+  #showDemo (port: number, streamKey: string): void {
+    this.#inBackground(signal => publishDemo({ url: rtmpUrl('127.0.0.1', port), streamKey, log: this.#log, signal }))
+  }
+
+  /** Runs until closing begins; closing waits for it. */
+  #inBackground (work: (signal: AbortSignal) => Promise<void>): void {
+    const running = work(this.#closing.signal).catch(error => this.#log.error({ error }, 'something in the background failed'))
+    this.#stack.defer(() => running)
+  }
+}
+
+const rtmpUrl = (hostname: string, port: number): string => `rtmp://${hostname}:${port}/live`

@@ -1,0 +1,36 @@
+import type { Config } from './config/load.ts'
+import type { Clock } from './lib/clock.ts'
+import type { Logger } from './lib/log.ts'
+import { folderKey } from './store/data-folder.ts'
+import { type Database, openDatabase } from './store/database.ts'
+import type { Cache } from './store/cache.ts'
+import { Events } from './store/events.ts'
+import { Ingresses } from './store/ingresses.ts'
+import { StoreJournal } from './store/journal.ts'
+import { openCache } from './store/redis-cache.ts'
+import { Vault } from './store/sealed.ts'
+
+/** What is kept: the database with everything that writes to it, and the cache. */
+export type Storage = {
+  readonly database: Database
+  readonly cache: Cache
+  readonly journal: StoreJournal
+  readonly events: Events
+  readonly ingresses: Ingresses
+  readonly vault: Vault
+}
+
+type Surroundings = { readonly config: Config, readonly log: Logger, readonly clock: Clock, readonly stack: AsyncDisposableStack, readonly signal: AbortSignal }
+
+/** Opens them in the order they build on each other; the stack closes them the other way round. */
+export async function openStorage ({ config, log, clock, stack, signal }: Surroundings): Promise<Storage> {
+  const { service: { dataDir, bridgeId }, database: { url, username, password, pool, autoMigrate }, redis } = config
+  const database = stack.use(await openDatabase({ url, user: username, password, poolSize: pool.size, autoMigrate, dataDir }, { log, clock, signal }))
+  const cache = stack.use(openCache({ ...redis, timeoutMs: redis.timeout }, { log, clock }))
+  const journal = stack.use(await StoreJournal.open({ database, bridgeId, dataDir, log, clock }))
+  const events = stack.use(new Events(database, { clock, log }))
+  journal.onApplied = () => events.appended()
+  const vault = new Vault(await folderKey(dataDir))
+  const ingresses = new Ingresses(database, { vault, log })
+  return { database, cache, journal, events, ingresses, vault }
+}
