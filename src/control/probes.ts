@@ -30,8 +30,10 @@ export const JSON_TYPE = 'application/json; charset=utf-8'
 const prepared = (statusText: string, checks: Readonly<Record<string, boolean>>): string =>
   `${JSON.stringify({ status: statusText, checks }).slice(0, -1)},"timestamp":`
 
+const probeHeaders = { 'content-type': JSON_TYPE, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+
 const send = (reply: FastifyReply, body: string, now: number): FastifyReply =>
-  reply.header('content-type', JSON_TYPE).header('cache-control', 'no-store').send(`${body}${Math.trunc(now)}}`)
+  reply.headers(probeHeaders).send(`${body}${Math.trunc(now)}}`)
 
 /**
  * Liveness and readiness. They run no hook and look at nothing: every probe of every orchestrator together must not be

@@ -1,8 +1,9 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { STATUS_CODES } from 'node:http'
 import { AppError, type ErrorCode, errorTable, type FieldProblem } from '../lib/errors.ts'
-import { type Logger, Tally } from '../lib/log.ts'
 import type { Clock } from '../lib/clock.ts'
+import { Tally } from '../lib/log.ts'
+import { measure, type Observers } from './observe.ts'
 import { TooManyRequests } from './too-many-requests.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
@@ -58,14 +59,15 @@ export function toAppError (error: unknown): AppError {
 export function sendProblem (reply: FastifyReply, error: AppError): FastifyReply {
   const { request } = reply
   // A string, so that no route's response schema looks at it.
-  return reply.code(error.httpStatus).type(PROBLEM_TYPE).header('cache-control', 'no-store').header('x-request-id', request.id).serializer(asIs)
+  return reply.code(error.httpStatus).type(PROBLEM_TYPE).header('cache-control', 'no-store').header('x-request-id', request.id)
+    .header('x-content-type-options', 'nosniff').serializer(asIs)
     .send(JSON.stringify(problemOf(error, request.id)))
 }
 const asIs = (text: unknown): string => text as string
 
 /** Every error of every route, and every path that is no route, answered with problem+json. */
-export function answerErrors (app: FastifyInstance, log: Logger, clock: Clock): void {
-  const tally = new Tally(log, clock)
+export function answerErrors (app: FastifyInstance, observers: Observers & { readonly clock: Clock }): void {
+  const tally = new Tally(observers.log, observers.clock)
   app.setErrorHandler((thrown, request, reply) => {
     const error = toAppError(thrown)
     if (error.code === 'internal') tally.count('a request failed in a way it should not', describe(request, error), 'error')
@@ -74,7 +76,10 @@ export function answerErrors (app: FastifyInstance, log: Logger, clock: Clock): 
     if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer realm="auralink"')
     return sendProblem(reply, error)
   })
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, new AppError('not_found')))
+  app.setNotFoundHandler((request, reply) => {
+    sendProblem(reply, new AppError('not_found'))
+    measure(request, reply, observers) // No route, no hooks.
+  })
 }
 
 const describe = (request: FastifyRequest, error: AppError): Record<string, unknown> =>

@@ -1,20 +1,19 @@
-import fastify, { type FastifyInstance } from 'fastify'
-import { randomBytes } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
 import type { AddressInfo } from 'node:net'
-import { within } from '../lib/abort.ts'
 import { apiRoutes, type ApiOptions } from './api.ts'
 import { consoleFiles } from './console-files.ts'
 import { docsStyle } from './docs-page.ts'
 import { EventStreams } from './event-stream.ts'
+import { closeApp, newApp } from './http-app.ts'
 import { limits } from './limits.ts'
 import { answerOtherMethods, noteMethods } from './methods.ts'
 import { metricsRoute, openMetricsListener } from './metrics-listener.ts'
 import { descriptionRoutes, describeApi } from './openapi.ts'
+import { observe } from './observe.ts'
 import type { ControlParts } from './parts.ts'
 import { probes, type ServiceInfo, statusRoute } from './probes.ts'
-import { answerErrors, rawProblem, sendProblem, toAppError } from './problem.ts'
+import { answerErrors } from './problem.ts'
 import { browserRules } from './security.ts'
-import { validatorCompiler } from './validation.ts'
 
 export type ControlOptions = ApiOptions & {
   readonly host: string
@@ -64,14 +63,14 @@ export async function openControl (options: ControlOptions, parts: ControlParts)
 
 /** All routes, listening nowhere yet. */
 export async function buildApp (options: ControlOptions, parts: ControlParts): Promise<FastifyInstance> {
-  const app = newApp(options)
-  const { dependencies, bridge, clock, log, events, plugins = [] } = parts
+  const app = newApp(options.trustedProxies ?? [])
+  const { dependencies, bridge, clock, events, plugins = [] } = parts
   const methods = noteMethods(app)
-  answerErrors(app, log, clock)
+  answerErrors(app, parts)
   await describeApi(app, options.service.version, options.apiKeyHeader ?? 'X-AuraLink-API-Key')
-  observe(app, parts)
   probes(app, { dependencies, bridge, clock })
   await app.register(async front => {
+    observe(front, parts)
     await browserRules(front, options)
     await front.register(pages => pageRoutes(pages, options, parts))
     for (const plugin of plugins) await front.register(plugin)
@@ -81,7 +80,10 @@ export async function buildApp (options: ControlOptions, parts: ControlParts): P
       await apiRoutes(api, parts, options, streams)
     }, { prefix: '/api/v1' })
   })
-  answerOtherMethods(app, methods)
+  await app.register(async others => {
+    observe(others, parts)
+    answerOtherMethods(others, methods)
+  })
   await app.ready()
   return app
 }
@@ -98,51 +100,3 @@ async function pageRoutes (pages: FastifyInstance, options: ControlOptions, part
   pages.get('/docs.css', { schema: { hide: true } }, (_request, reply) => reply.type('text/css; charset=utf-8').send(docsStyle))
   if (consoleFolder !== undefined) await consoleFiles(pages, consoleFolder)
 }
-
-function newApp ({ trustedProxies = [] }: ControlOptions): FastifyInstance {
-  const run = randomBytes(6).toString('base64url')
-  let requests = 0
-  const app = fastify({
-    bodyLimit: limits.maxJsonBytes,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    maxRequestsPerSocket: limits.maxRequestsPerSocket,
-    http: { headersTimeout: limits.headersTimeoutMs, maxHeaderSize: limits.maxHeaderBytes },
-    routerOptions: { maxParamLength: limits.maxParameterLength },
-    genReqId: () => `req_${run}${(++requests).toString(36)}`, // Unlike a random id, it costs nothing.
-    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
-    forceCloseConnections: 'idle',
-    frameworkErrors: (error, _request, reply) => { sendProblem(reply, toAppError(error)) },
-    clientErrorHandler: (error, socket) => { if (socket.writable && error.code !== 'ECONNRESET') socket.end(rawProblem(error.code)); else socket.destroy() }
-  })
-  app.setValidatorCompiler(validatorCompiler)
-  // Views choose the fields, and a test holds every answer against its schema: here it is only printed.
-  app.setSerializerCompiler(() => data => data === null || data === undefined ? '' : JSON.stringify(data))
-  app.removeContentTypeParser('text/plain') // A form of another site can send it without asking.
-  return app
-}
-
-/** Every request is measured, and every answer says which request it was. */
-function observe (app: FastifyInstance, { metrics, log }: ControlParts): void {
-  app.addHook('onResponse', (request, reply, done) => {
-    const { url = 'none', schema } = request.routeOptions
-    const route = schema?.hide ? 'other' : url // The console's files, and methods that a path does not take.
-    const method = route === 'none' || route === 'other' ? 'any' : request.method === 'HEAD' ? 'GET' : request.method
-    metrics.observeRequest(method, route, reply.statusCode, reply.elapsedTime / 1000)
-    if (log.level === 'debug') log.debug({ request: request.id, method: request.method, route: url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request')
-    done()
-  })
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
-    done()
-  })
-}
-
-/** Lets what is being answered finish, for a while. */
-async function closeApp (app: FastifyInstance): Promise<void> {
-  const closed = app.close()
-  if (await within(limits.closeDeadlineMs, closed)) return
-  app.server.closeAllConnections()
-  await closed
-}
-
