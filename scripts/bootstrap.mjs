@@ -44,7 +44,7 @@ function installDependencies () {
   unlessDone('node_modules/.bootstrap', lock, () => {
     console.log('First run: installing dependencies …')
     const since = Date.now()
-    const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts']
+    const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts', '--prefer-offline']
     // `ci` is exact; a registry that lacks some other platform's package makes it refuse the lock, and `install` does not.
     if (npm(['ci', ...quiet]).status !== 0 && npm(['install', '--no-save', ...quiet]).status !== 0) {
       stop('npm could not install the dependencies: see its message above. Is the package registry reachable?')
