@@ -1,72 +1,18 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
-import { Capture } from '../../../test/support/capture.ts'
+import type { Capture } from '../../../test/support/capture.ts'
 import { analyse, soundOffsets } from '../../../test/support/content.ts'
 import { Program, publishTestStream, testClip } from '../../../test/support/ffmpeg.ts'
 import { missing } from '../../../test/support/peers.ts'
 import { waitUntil } from '../../../test/support/service.ts'
-import { aborted } from '../../lib/abort.ts'
 import { systemClock as clock } from '../../lib/clock.ts'
-import type { Logger } from '../../lib/log.ts'
-import { Bridge, type BridgeOptions } from '../../room/bridge.ts'
-import type { SessionInfo } from '../../room/session.ts'
-import { RtmpListener, type RtmpListenerOptions } from './listener.ts'
-
-const KEY = 'right-key-0123456789'
-const defaults: RtmpListenerOptions = { host: '127.0.0.1', port: 0, duplicatePublisher: 'newest', mediaTimeoutMs: 8000, maxConnections: 100, maxStrangersPerAddress: 50 }
-
-function logTo (house: House): Logger {
-  const note = (level: string) => (fields: Record<string, unknown>, message: string): void => { house.log.push({ level, message, fields }) }
-  const log: Logger = { level: 'debug', child: () => log, debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') }
-  return log
-}
-
-class House implements AsyncDisposable {
-  readonly ended: SessionInfo[] = []
-  readonly log: { level: string, message: string, fields: Record<string, unknown> }[] = []
-  readonly bridge: Bridge
-  readonly asked: string[] = []
-  /** One for each opening of a room, there from its first moment. */
-  readonly captures: Capture[] = []
-  listener!: RtmpListener
-
-  private constructor (log: (house: House) => Logger) {
-    const journal = { roomChanged () {}, participantChanged () {}, sessionChanged: (info: SessionInfo) => { if (info.endedAt) this.ended.push(info) } }
-    const engine: BridgeOptions['engine'] = { kind: 'local', run: (room, signal) => { this.captures.push(new Capture(room)); return aborted(signal) } }
-    this.bridge = new Bridge({ engine, journal, log: log(this), limits: { sessions: 10, rooms: 10 } })
-  }
-
-  static async open (options: Partial<RtmpListenerOptions> = {}): Promise<House> {
-    const house = new House(logTo)
-    const log = logTo(house)
-    const streamKeys = {
-      async resolve (app: string, streamKey: string) {
-        house.asked.push(streamKey)
-        return app === 'live' && streamKey === KEY ? { ingressId: 'ing_1', room: 'studio', identity: 'camera', name: 'Camera' } : undefined
-      }
-    }
-    house.listener = await RtmpListener.open({ ...defaults, ...options }, { bridge: house.bridge, streamKeys, log, clock })
-    return house
-  }
-
-  url (key = KEY): string { return `rtmp://127.0.0.1:${this.listener.port}/live/${key}` }
-
-  async session (): Promise<SessionInfo> {
-    await waitUntil('a session is active', 20_000, () => [...this.bridge.sessions.values()].some(s => s.state === 'active'))
-    return [...this.bridge.sessions.values()].find(s => s.state === 'active')!.describe()
-  }
-
-  async [Symbol.asyncDispose] (): Promise<void> {
-    await this.listener[Symbol.asyncDispose]()
-    await this.bridge[Symbol.asyncDispose]()
-    assert.equal(this.listener.connections, 0)
-  }
-}
+import { defaults, House, logTo } from '../../../test/support/rtmp-house.ts'
+import { RtmpListener } from './listener.ts'
 
 const skip = missing('ffmpeg')
 const skipGst = missing('gst-launch-1.0', 'ffmpeg')
@@ -233,4 +179,18 @@ test('strangers from one address are limited, and leave their places', async () 
   const fifth = await dial(house)
   await waitUntil('there is room again', 2000, () => house.listener.connections === 1)
   fifth.destroy()
+})
+
+test('RTMPS: the same behind TLS', { skip: missing('ffmpeg', 'openssl') }, async t => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'auralink-rtmps-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')]
+  await new Program('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', cert, '-days', '1', '-subj', '/CN=localhost']).succeeded()
+  await using house = await House.open({ tls: { key: await readFile(key), cert: await readFile(cert) }, publishWithinMs: 2000 })
+  const plain = await dial(house) // Speaks no TLS, and then nothing.
+  await using publisher = await publishTestStream({ url: house.url().replace('rtmp:', 'rtmps:'), seconds: 4, size: '320x180' })
+  assert.equal(await publisher.done, 0, publisher.stderr)
+  await waitUntil('the session has ended', 5000, () => house.ended.length === 1)
+  await judge(house.captures[0]!, 4)
+  if (!plain.closed) await once(plain, 'close')
 })

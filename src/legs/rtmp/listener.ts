@@ -11,7 +11,7 @@ import { Doorman, type Pass } from './doorman.ts'
 import { RtmpLeg } from './leg.ts'
 import { Publisher } from './publisher.ts'
 
-/** From the connection to the publish command. */
+/** From the connection to the publish command, where nothing else is set. */
 const PUBLISH_WITHIN_MS = 10_000
 /** A wrong key is answered this long after it was shown, whatever it took to find out. */
 const REFUSAL_DELAY_MS = 1000
@@ -36,6 +36,8 @@ export type RtmpListenerOptions = {
   /** Milliseconds without audio and video after which a publisher counts as gone. */
   readonly mediaTimeoutMs: number
   readonly maxConnections: number
+  /** Milliseconds from the connection to the publish command; 10 s. */
+  readonly publishWithinMs?: number
   /** Connections from one address that do not publish yet. */
   readonly maxStrangersPerAddress: number
 }
@@ -108,7 +110,7 @@ export class RtmpListener implements AsyncDisposable {
     using _pass = pass
     await using connection = new ServerConnection(socket, this.#surroundings.clock)
     try {
-      const request = await connection.request({ withinMs: PUBLISH_WITHIN_MS, signal: this.#controller.signal })
+      const request = await connection.request({ withinMs: this.#options.publishWithinMs ?? PUBLISH_WITHIN_MS, signal: this.#controller.signal })
       const target = await this.#find(request, pass, remoteAddress)
       if (!target) return connection.refuse(badName)
       pass.known()
