@@ -3,6 +3,7 @@ import type { EventStreams } from './event-stream.ts'
 import { auditTrail, gate } from './gate.ts'
 import type { Api } from './http-types.ts'
 import { idempotency } from './idempotency.ts'
+import { limits } from './limits.ts'
 import type { ControlParts } from './parts.ts'
 import { accessRoutes } from './routes/access.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
@@ -26,6 +27,7 @@ export async function apiRoutes (app: FastifyInstance, parts: ControlParts, opti
   await limitRates(app, options)
   idempotency(app, clock)
   app.addHook('onSend', async (_request, reply) => { if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store') })
+  app.addHook('onRoute', route => { if (!route.config?.endless) route.handlerTimeout ??= limits.handlerTimeoutMs })
   const api: Api = app.withTypeProvider()
   conferenceRoutes(api, parts)
   sessionRoutes(api, parts)

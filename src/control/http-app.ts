@@ -28,6 +28,12 @@ export function newApp (trustedProxies: readonly string[]): FastifyInstance {
   app.setValidatorCompiler(validatorCompiler)
   // Views choose the fields, and a test holds every answer against its schema: here it is only printed.
   app.setSerializerCompiler(() => data => data === null || data === undefined ? '' : JSON.stringify(data))
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('application/json')
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined) // Many clients say JSON and send nothing, where nothing is needed.
+    else void parseJson(request, body, done)
+  })
   app.removeContentTypeParser('text/plain') // A form of another site can send it without asking.
   return app
 }

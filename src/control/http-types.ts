@@ -10,6 +10,8 @@ declare module 'fastify' {
     everywhere?: boolean
     /** The action's name in the audit log. Every route that changes something has one. */
     audit?: string
+    /** The answer may take as long as it takes: a download, a stream. */
+    endless?: boolean
   }
   interface FastifyRequest {
     /** Set on routes that ask for a scope. */

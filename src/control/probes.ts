@@ -62,6 +62,7 @@ export type StatusOptions = { readonly service: ServiceInfo, readonly scope: Sco
 
 /** The whole state on one page, for a person or a dashboard. Holds no secret: endpoints are shown without credentials. */
 export function statusRoute (app: FastifyInstance, { dependencies, bridge, clock, pools }: ControlParts, { service, scope }: StatusOptions): void {
+  const max = memoryMax()
   app.get('/status', { config: { scope }, schema: { tags: ['probes'], summary: 'Everything about this bridge', response: { 200: status } } }, () => ({
     status: dependencies.ready && !bridge.draining ? 'ready' : 'not_ready',
     checks: checksNow(dependencies),
@@ -71,7 +72,7 @@ export function statusRoute (app: FastifyInstance, { dependencies, bridge, clock
     service,
     resources: {
       memoryUsed: process.memoryUsage.rss(),
-      memoryMax: memoryMax(),
+      memoryMax: max,
       cpuProcessors: availableParallelism(),
       databasePoolStats: poolStats(pools?.database?.()),
       redisPoolStats: poolStats(pools?.redis?.())
@@ -84,7 +85,7 @@ export function statusRoute (app: FastifyInstance, { dependencies, bridge, clock
 const checksNow = (dependencies: ControlParts['dependencies']): Record<string, boolean> =>
   Object.fromEntries(dependencies.checks.map(({ name }) => [name, dependencies.healthy(name)]))
 
-/** The container's limit where there is one, else the heap's. */
+/** The container's limit where there is one, else the heap's. Looked up once: it is several files of the kernel's. */
 function memoryMax (): number {
   const constrained = process.constrainedMemory()
   return constrained > 0 && Number.isSafeInteger(constrained) ? constrained : getHeapStatistics().heap_size_limit

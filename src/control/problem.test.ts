@@ -66,6 +66,16 @@ test('a mistake of our own says nothing about itself', async () => {
   assert.doesNotMatch(answer.body, /canary/)
 })
 
+test('a part that does not answer is not waited for', async t => {
+  await using it = await controlUnderTest({ parts: { recordings: { get: () => new Promise(() => {}) } as never } })
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const answer = it.ask('GET', '/api/v1/recordings/rec_1')
+  for (let i = 0; i < 50; i++) await new Promise(resolve => setImmediate(resolve))
+  t.mock.timers.tick(limits.handlerTimeoutMs)
+  const { statusCode, headers, json } = await answer
+  assert.deepEqual([statusCode, json().code, headers['retry-after']], [503, 'dependency_unavailable', '5'])
+})
+
 /** Sends raw bytes and returns all that comes back. */
 async function raw (port: number, bytes: string): Promise<string> {
   const socket = net.connect(port, '127.0.0.1')

@@ -42,7 +42,6 @@ const statusCodes: Readonly<Record<number, ErrorCode>> = {
 }
 
 const frameworkDetails: Readonly<Record<string, string>> = {
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty, though its content type says JSON.',
   FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not valid JSON.',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'The body does not have the length its header says.',
   FST_ERR_BAD_URL: 'The path is not a valid URL path.'
@@ -52,6 +51,7 @@ const frameworkDetails: Readonly<Record<string, string>> = {
 export function toAppError (error: unknown): AppError {
   if (error instanceof AppError) return error
   const { statusCode = 500, code = '' } = (error ?? {}) as Partial<FastifyError>
+  if (code === 'FST_ERR_HANDLER_TIMEOUT') return new AppError('dependency_unavailable', 'This took too long. It may still happen: look before you try again.')
   if (statusCode >= 500 || statusCode < 400) return new AppError('internal', undefined, { cause: error })
   return new AppError(statusCodes[statusCode] ?? 'bad_request', frameworkDetails[code], { cause: error })
 }

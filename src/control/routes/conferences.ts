@@ -53,6 +53,7 @@ export function conferenceRoutes (api: Api, { bridge, history, clock }: ControlP
 
   api.delete('/conferences/:id', {
     config: { scope: 'rooms', audit: 'conference.close' },
+    handlerTimeout: limits.goodbyeTimeoutMs,
     schema: { tags, summary: 'End a conference: everybody in it is shown the door', params: idParameter, response: responses({ 204: noContent }, 404) }
   }, async (request, reply) => {
     await bridge.closeRoom(get(request.params.id, principalOf(request)).name, 'the conference was closed')
@@ -69,6 +70,7 @@ export function conferenceRoutes (api: Api, { bridge, history, clock }: ControlP
 
   api.delete('/conferences/:id/participants/:participantId', {
     config: { scope: 'rooms', audit: 'participant.kick' },
+    handlerTimeout: limits.goodbyeTimeoutMs,
     schema: { tags, summary: 'Show a participant the door', params: participantParameters, response: responses({ 204: noContent }, 404, 409) }
   }, async (request, reply) => {
     const found = get(request.params.id, principalOf(request)).find(request.params.participantId)

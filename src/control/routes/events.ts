@@ -33,7 +33,7 @@ export function eventRoutes (api: Api, events: Events, streams: EventStreams): v
   })
 
   api.get('/events/stream', {
-    config: { scope: 'rooms' },
+    config: { scope: 'rooms', endless: true },
     exposeHeadRoute: false,
     schema: { tags, summary: 'Events as they come (text/event-stream)', querystring: streamQuery, response: responses({ 200: bytes('A stream of events', 'text/event-stream') }) }
   }, async (request, reply) => {

@@ -5,6 +5,7 @@ import { mayUse, requireRoom } from '../auth/principal.ts'
 import { sendFile } from '../file-response.ts'
 import { principalOf } from '../gate.ts'
 import type { Api } from '../http-types.ts'
+import { limits } from '../limits.ts'
 import { type RecordingInfo, type Recordings, recordingStates } from '../parts.ts'
 import { idParameter, listOf, page, recording, recordingRequest, roomName } from '../schemas.ts'
 import { pageOf, recordingView } from '../views.ts'
@@ -52,6 +53,7 @@ export function recordingRoutes (api: Api, recordings: Recordings): void {
 
   api.post('/recordings/:id/stop', {
     config: { scope: 'record', audit: 'recording.stop' },
+    handlerTimeout: limits.goodbyeTimeoutMs,
     schema: { tags, summary: 'Stop it; the file is complete when the state says so', params: idParameter, response: responses({ 200: recording }, 404, 409) }
   }, async request => {
     const stopped = await recordings.stop((await get(request.params.id, request)).id)
@@ -70,7 +72,7 @@ export function recordingRoutes (api: Api, recordings: Recordings): void {
   const types = ['video/mp4', 'audio/mp4']
   const answers = responses({ 200: bytes('The file', ...types), 206: bytes('A part of it', ...types), 304: noContent }, 404, 416)
   // HEAD has a route of its own: the one Fastify makes would read the whole file to throw it away.
-  api.get('/recordings/:id/file', { config: { scope: 'record' }, exposeHeadRoute: false, schema: { ...fileSchema, response: answers } }, file)
+  api.get('/recordings/:id/file', { config: { scope: 'record', endless: true }, exposeHeadRoute: false, schema: { ...fileSchema, response: answers } }, file)
   api.head('/recordings/:id/file', { config: { scope: 'record' }, schema: { ...fileSchema, response: answers } }, file)
 
   api.delete('/recordings/:id', {

@@ -4,6 +4,7 @@ import type { SessionInfo } from '../../room/session.ts'
 import { mayUse, type Principal } from '../auth/principal.ts'
 import { principalOf } from '../gate.ts'
 import type { Api } from '../http-types.ts'
+import { limits } from '../limits.ts'
 import type { ControlParts, SessionQuery } from '../parts.ts'
 import { idParameter, listOf, page, roomName, session, sessionState } from '../schemas.ts'
 import { pageOf, sessionView } from '../views.ts'
@@ -52,6 +53,7 @@ export function sessionRoutes (api: Api, { bridge, history }: ControlParts): voi
 
   api.delete('/sessions/:id', {
     config: { scope: 'rooms', audit: 'session.end' },
+    handlerTimeout: limits.goodbyeTimeoutMs,
     schema: { tags, summary: 'End a session', params: idParameter, response: responses({ 204: noContent }, 404, 409) }
   }, async (request, reply) => {
     const { id } = await find(request.params.id, principalOf(request))
