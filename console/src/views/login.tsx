@@ -35,7 +35,8 @@ export function Login () {
         <Button kind='primary' type='submit' busy={busy}>Log in</Button>
         {provider !== null && <a class='button' href={provider}>Log in with your organisation</a>}
         <p id='api-key-help' class='muted small'>
-          The first start prints the key, and a link that logs in by itself. <code>AURALINK_ADMIN_API_KEY</code> sets your own.
+          It is in the file <code>admin-api-key</code> of the data folder, unless <code>AURALINK_ADMIN_API_KEY</code> sets another.
+          Or let <code>npm start -- --login</code> print a link that logs in by itself.
         </p>
       </form>
     </main>

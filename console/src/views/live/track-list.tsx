@@ -1,14 +1,18 @@
 import type { Track } from '../../api-types.ts'
-import { bitrate } from '../../lib/format.ts'
+import { bitrate, span } from '../../lib/format.ts'
 import { codecNames } from '../../names.ts'
 import { trackRates } from '../../store.ts'
 
 type Props = { tracks: readonly Track[], detail: Readonly<Record<string, unknown>> | undefined }
 
-/** What the leg may know of the picture: width and height in pixels. */
-function resolution (detail: Props['detail']): string | undefined {
-  const { width, height } = (detail?.video ?? detail ?? {}) as { width?: unknown, height?: unknown }
-  return typeof width === 'number' && typeof height === 'number' ? `${width} × ${height}` : undefined
+/** What a leg may know of the picture beyond the track: pixels, frames a second, how often it can be joined. */
+function pictureFacts (detail: Props['detail']): (string | undefined)[] {
+  const { width, height, fps, keyframeIntervalMs } = (detail?.video ?? {}) as Record<string, unknown>
+  return [
+    typeof width === 'number' && typeof height === 'number' ? `${width} × ${height}` : undefined,
+    typeof fps === 'number' ? `${Math.round(fps)} fps` : undefined,
+    typeof keyframeIntervalMs === 'number' ? `keyframe every ${span(keyframeIntervalMs / 1000)}` : undefined
+  ]
 }
 
 export function TrackList ({ tracks, detail }: Props) {
@@ -20,7 +24,7 @@ export function TrackList ({ tracks, detail }: Props) {
         {tracks.map(track => (
           <tr key={track.id}>
             <th scope='row'>{track.kind === 'video' ? 'Video' : 'Audio'}</th>
-            <td>{facts(track, detail)}</td>
+            <td>{facts(track, detail).map(fact => <span key={fact} class='fact'>{fact}</span>)}</td>
             <td class='number'>{rateOf(track)}</td>
           </tr>))}
       </tbody>
@@ -28,9 +32,9 @@ export function TrackList ({ tracks, detail }: Props) {
   )
 }
 
-function facts (track: Track, detail: Props['detail']): string {
+function facts (track: Track, detail: Props['detail']): string[] {
   const channels = track.channels === 1 ? 'mono' : track.channels === 2 ? 'stereo' : undefined
-  return [codecNames[track.codec] ?? track.codec, track.kind === 'video' ? resolution(detail) : channels].filter(Boolean).join(' · ')
+  return [codecNames[track.codec] ?? track.codec, ...(track.kind === 'video' ? pictureFacts(detail) : [channels])].filter(fact => fact !== undefined)
 }
 
 function rateOf (track: Track): string {
