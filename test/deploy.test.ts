@@ -29,7 +29,7 @@ test('Kubernetes: probes, ports, variables and the time to drain fit the service
   const { spec } = documents.find(document => document.kind === 'StatefulSet').spec.template
   const [container] = spec.containers
   for (const { name } of container.env) assert.ok(variables.has(name), `${name} is no setting`)
-  assert.deepEqual(container.ports.map((port: { containerPort: number }) => port.containerPort), ports.toSpliced(2, 1).toSpliced(2, 0, 1935))
+  assert.deepEqual(container.ports.map((port: { containerPort: number }) => port.containerPort), ports)
   assert.equal(container.livenessProbe.httpGet.path, '/health')
   assert.equal(container.readinessProbe.httpGet.path, '/ready')
   const [, setting = ''] = container.args
