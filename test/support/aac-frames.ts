@@ -17,14 +17,19 @@ export async function aacStream (sampleRate: 44100 | 48000, channels: 1 | 2, sec
     const file = path.join(folder, 'beeps.aac')
     const beep = `aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=${sampleRate}:d=${seconds},aformat=channel_layouts=${channels === 1 ? 'mono' : 'stereo'}`
     await ffmpeg('-f', 'lavfi', '-i', beep, '-c:a', 'aac', '-b:a', '128k', file).succeeded()
-    const units = splitAdts(await readFile(file))
-    const frames = units.map((data, index) => ({ time: (index * 1024 - PRIMING_SAMPLES) / sampleRate * 1000, data }))
-    // AudioSpecificConfig (ISO 14496-3): object type 2 (LC), frequency index, channel configuration.
-    const config = Buffer.from([0x10 | (sampleRate === 44100 ? 4 : 3) >> 1, ((sampleRate === 44100 ? 4 : 3) & 1) << 7 | channels << 3])
-    return { codec: codec('AAC', { clockRate: sampleRate, channels, config }), frames }
+    return adtsStream(await readFile(file), sampleRate, channels)
   } finally {
     await rm(folder, { recursive: true })
   }
+}
+
+/** The frames of an ADTS file that ffmpeg has made. */
+export function adtsStream (bytes: Buffer, sampleRate: 44100 | 48000, channels: 1 | 2): AacStream {
+  const frames = splitAdts(bytes).map((data, index) => ({ time: (index * 1024 - PRIMING_SAMPLES) / sampleRate * 1000, data }))
+  // AudioSpecificConfig (ISO 14496-3): object type 2 (LC), frequency index, channel configuration.
+  const frequencyIndex = sampleRate === 44100 ? 4 : 3
+  const config = Buffer.from([2 << 3 | frequencyIndex >> 1, (frequencyIndex & 1) << 7 | channels << 3])
+  return { codec: codec('AAC', { clockRate: sampleRate, channels, config }), frames }
 }
 
 /** Takes the transport headers off (ISO 13818-7 section 6.2): 13 bits from bit 30 are the length of header and frame. */

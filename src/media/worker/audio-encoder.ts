@@ -9,7 +9,7 @@ import { stereoOrMono } from './audio-resampler.ts'
 const sampleFormatOf = ({ planar, bytesPerSample }: EncoderFormat): AVSampleFormat =>
   bytesPerSample === 2 ? AV_SAMPLE_FMT_S16 : planar ? AV_SAMPLE_FMT_FLTP : AV_SAMPLE_FMT_FLT
 
-/** Encodes one stream, frame by frame, from memory that is filled in place: nothing is allocated but the packets it makes. */
+/** Encodes one stream, frame by frame, from memory that is filled in place: nothing is allocated but views on the packets it makes. */
 export class AudioEncoder implements Disposable {
   readonly format: EncoderFormat
   readonly sampleFormat: AVSampleFormat
@@ -44,7 +44,7 @@ export class AudioEncoder implements Disposable {
   /**
    * Encodes what `planes` holds.
    * @param time of the first sample, counted in samples
-   * @param sink gets each packet, with the time at which its sound is to be played, counted in samples
+   * @param sink gets each packet, which it must copy, with the time at which its sound is to be played, counted in samples
    */
   encode (time: number, sink: (time: number, data: Buffer) => void): void {
     this.#frame.pts = BigInt(time)
@@ -53,7 +53,7 @@ export class AudioEncoder implements Disposable {
     while (this.#context.receivePacketSync(this.#packet) >= 0) {
       const data = this.#packet.data
       const at = this.#times.shift() ?? time
-      if (data) sink(at - this.format.lookahead, Buffer.from(data))
+      if (data) sink(at - this.format.lookahead, data)
       this.#packet.unref()
     }
   }

@@ -5,7 +5,7 @@ import { AudioResampler } from './audio-resampler.ts'
 import type { AudioTask } from './protocol.ts'
 import { CORRECTION_SECONDS, Timeline } from './timeline.ts'
 
-/** Room for what one decoded frame becomes: HE-AAC's 2,048 samples at 8 kHz are 12,288 at 48 kHz. */
+/** Room for what waits and for what one more frame becomes. */
 const MAX_SAMPLES_BUFFERED = 16_384
 
 /**
@@ -18,7 +18,7 @@ export class AudioTranscoder implements Disposable {
   readonly #resampler: AudioResampler
   readonly #timeline: Timeline
   readonly #stack = new DisposableStack()
-  /** Samples waiting for a full frame, in the encoder's format, and views on the part that is still free. */
+  /** Samples waiting for a full frame, in the encoder's format. */
   readonly #waiting: readonly Buffer[]
   #samples = 0
   /** The place in time of the first sample that waits; undefined before the first frame. */
@@ -38,7 +38,7 @@ export class AudioTranscoder implements Disposable {
   /**
    * Takes one whole frame.
    * @param time its presentation time in ms
-   * @param sink gets the packets it completes, each with its presentation time in ms
+   * @param sink gets the packets it completes, which it must copy, each with its presentation time in ms
    * @returns whether the frame could be decoded
    */
   push (time: number, data: Buffer, sink: (time: number, data: Buffer) => void): boolean {
@@ -62,8 +62,11 @@ export class AudioTranscoder implements Disposable {
     if (placement === 'jumps') this.#jump(time, expected, encoded)
     const correction = this.#timeline.correction(time)
     if (correction !== 0) this.#resampler.stretch(correction, CORRECTION_SECONDS * this.#encoder.format.sampleRate)
-    const free = this.#waiting.map(plane => plane.subarray(this.#samples * this.#stride))
-    this.#samples += Math.max(0, this.#resampler.convert(frame, free, MAX_SAMPLES_BUFFERED - this.#samples))
+    const samples = this.#resampler.convert(frame)
+    for (let plane = 0; plane < this.#waiting.length; plane++) {
+      this.#resampler.planes[plane]!.copy(this.#waiting[plane]!, this.#samples * this.#stride, 0, samples * this.#stride)
+    }
+    this.#samples += samples
     this.#encodeFull(encoded)
   }
 

@@ -1,5 +1,5 @@
 import type { AppError } from '../../lib/errors.ts'
-import type { AudioTask, WorkUnit } from './protocol.ts'
+import type { AudioTask } from './protocol.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
 /** Workers a job may kill before it is given up. */
@@ -8,7 +8,7 @@ const MAX_KILLS = 3
 const KILLS_REMEMBERED_MS = 60_000
 
 export type JobHandlers = {
-  /** One encoded frame. @param time its presentation time in ms, on the clock of what was pushed */
+  /** One encoded frame; the bytes may be kept. @param time its presentation time in ms, on the clock of what was pushed */
   packet (time: number, data: Buffer): void
   /** Called at most once; nothing comes after it. */
   failed (error: AppError): void
@@ -36,14 +36,14 @@ export class Job implements RunningJob {
     this.#stop = stop
   }
 
-  push (time: number, data: Buffer): void { this.worker?.push({ job: this.id, time, data }) }
+  push (time: number, data: Buffer): void { this.worker?.push(this.id, time, data) }
 
   runIn (worker: WorkerProcess): void {
     this.worker = worker
     worker.start(this.id, this.task)
   }
 
-  made ({ time, data }: WorkUnit): void { this.#handlers.packet(time, data) }
+  made (time: number, data: Buffer): void { this.#handlers.packet(time, data) }
 
   /** Its worker died while busy with it. @returns whether that was once too often */
   killed (now: number): boolean {

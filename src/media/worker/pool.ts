@@ -90,8 +90,8 @@ export class MediaWorkers implements AsyncDisposable {
       jobsFailed: this.#jobsFailed,
       restarts: this.#restarts,
       cpuSeconds: this.#past.cpuSeconds + sum(w => w.cpuSeconds),
-      framesBroken: this.#past.framesBroken + sum(w => w.unitsBroken),
-      framesDropped: this.#past.framesDropped + sum(w => w.unitsDropped),
+      framesBroken: this.#past.framesBroken + sum(w => w.framesBroken),
+      framesDropped: this.#past.framesDropped + sum(w => w.framesDropped),
       workers: workers.map(({ pid, jobs, cpuSeconds, residentBytes }) => ({ pid, jobs: jobs.size, cpuSeconds, residentBytes }))
     }
   }
@@ -112,7 +112,7 @@ export class MediaWorkers implements AsyncDisposable {
 
   #startWorker (): WorkerProcess {
     const owner: WorkerOwner = {
-      made: unit => this.#jobs.get(unit.job)?.made(unit),
+      made: (job, time, data) => this.#jobs.get(job)?.made(time, data),
       refused: (id, reason) => this.#fail(this.#jobs.get(id), 'transcoding_unavailable', reason),
       unavailable: reason => this.#loseAll(reason),
       ended: (worker, end) => this.#replace(worker, end)
@@ -144,8 +144,8 @@ export class MediaWorkers implements AsyncDisposable {
     this.#workers.get(worker)?.[Symbol.dispose]()
     if (!this.#workers.delete(worker)) return
     this.#past.cpuSeconds += worker.cpuSeconds
-    this.#past.framesBroken += worker.unitsBroken
-    this.#past.framesDropped += worker.unitsDropped
+    this.#past.framesBroken += worker.framesBroken
+    this.#past.framesDropped += worker.framesDropped
   }
 
   /** A worker died: its jobs go on in a new one, all but those that kill every worker they get. */

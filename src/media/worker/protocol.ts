@@ -1,22 +1,14 @@
 import type { Codec } from '../codec.ts'
+import type { Batch } from './batch.ts'
 
 /** What one job of a media worker turns into what. */
 export type AudioTask = { readonly from: Codec, readonly to: Codec }
-
-/** One frame on its way to or from a worker. */
-export type WorkUnit = {
-  readonly job: number
-  /** Presentation time in milliseconds from an arbitrary start, with a fraction; unwrapped, so that it needs no clock rate. */
-  readonly time: number
-  /** One whole frame as its encoder made it. */
-  readonly data: Buffer
-}
 
 /** Main process to worker. */
 export type Order =
   | { readonly kind: 'start', readonly job: number, readonly task: AudioTask }
   | { readonly kind: 'stop', readonly job: number }
-  | { readonly kind: 'work', readonly units: readonly WorkUnit[] }
+  | { readonly kind: 'work', readonly frames: Batch }
   | { readonly kind: 'ping' }
 
 /** Worker to main process. */
@@ -24,8 +16,8 @@ export type Report =
   | { readonly kind: 'ready' }
   /** The native library is not there or does not load on this machine. The worker exits. */
   | { readonly kind: 'unavailable', readonly reason: string }
-  /** Answers one `work` order: how many units it had, how many of them could not be decoded, and what came out. */
-  | { readonly kind: 'done', readonly taken: number, readonly broken: number, readonly units: readonly WorkUnit[] }
+  /** Answers one `work` order: how many frames it had, how many of them could not be decoded, and what came out. */
+  | { readonly kind: 'done', readonly taken: number, readonly broken: number, readonly frames: Batch }
   /** This job cannot be done, whatever comes in. The others go on. */
   | { readonly kind: 'refused', readonly job: number, readonly reason: string }
   | { readonly kind: 'pong', readonly cpuSeconds: number, readonly residentBytes: number }

@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { within } from '../../lib/abort.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { BatchWriter, eachFrame, type FrameVisitor } from './batch.ts'
 import { FlightRecorder } from './flight-recorder.ts'
-import type { AudioTask, Order, Report, WorkUnit } from './protocol.ts'
+import type { AudioTask, Order, Report } from './protocol.ts'
 
-/** Units wait this long for company, so that one message carries what came in the meantime. */
+/** Frames wait this long for company, so that one message carries what came in the meantime. */
 const BATCH_MS = 10
 const PING_MS = 500
 /** Pings without an answer after which a worker counts as hung: 2 s. Counted, not timed, so that a pause of this process blames nobody. */
@@ -14,7 +15,7 @@ const MAX_PINGS_UNANSWERED = 4
 /** A cold disk may take its time to read 175 MB of native library. */
 const START_LIMIT_MS = 15_000
 /** Frames sent and not answered, for each job: 5 s of audio. A worker so far behind gets no more; the pings decide about it. */
-const MAX_UNITS_IN_FLIGHT_PER_JOB = 250
+const MAX_IN_FLIGHT_PER_JOB = 250
 const STDERR_TAIL = 1_000
 const EXIT_WITHIN_MS = 1_000
 
@@ -31,27 +32,27 @@ export type WorkerEnd = {
 
 /** Who owns a worker is told of these. */
 export interface WorkerOwner {
-  made (unit: WorkUnit): void
+  readonly made: FrameVisitor
   refused (job: number, reason: string): void
   unavailable (reason: string): void
   /** Not called after a disposal. */
   ended (worker: WorkerProcess, end: WorkerEnd): void
 }
 
-/** One child process and its channel. Its jobs may be started, and units sent, before it is ready: they wait in the channel. */
+/** One child process and its channel. Its jobs may be started, and frames sent, before it is ready: they wait in the channel. */
 export class WorkerProcess implements AsyncDisposable {
   readonly jobs = new Set<number>()
   cpuSeconds = 0
   residentBytes = 0
-  unitsBroken = 0
-  unitsDropped = 0
+  framesBroken = 0
+  framesDropped = 0
   readonly #owner: WorkerOwner
   readonly #clock: Clock
   readonly #child: ChildProcess
   readonly #recorder = new FlightRecorder()
   readonly #exited: Promise<unknown>
   readonly #timers = new DisposableStack()
-  #batch: WorkUnit[] = []
+  readonly #batch = new BatchWriter()
   #inFlight = 0
   #ready = false
   #disposed = false
@@ -93,13 +94,14 @@ export class WorkerProcess implements AsyncDisposable {
     this.#send({ kind: 'stop', job })
   }
 
-  push (unit: WorkUnit): void {
-    if (this.#inFlight >= MAX_UNITS_IN_FLIGHT_PER_JOB * this.jobs.size) {
-      this.unitsDropped++
+  push (job: number, time: number, data: Buffer): void {
+    if (this.#inFlight >= MAX_IN_FLIGHT_PER_JOB * this.jobs.size) {
+      this.framesDropped++
       return
     }
     this.#inFlight++
-    if (this.#batch.push(unit) === 1) this.#clock.after(BATCH_MS, () => this.#flush())
+    this.#batch.add(job, time, data)
+    if (this.#batch.length === 1) this.#clock.after(BATCH_MS, () => this.#flush())
   }
 
   /** Lets go of the channel, at which the worker exits by itself; kills it if it does not. */
@@ -130,16 +132,13 @@ export class WorkerProcess implements AsyncDisposable {
         break
       case 'done':
         this.#inFlight -= report.taken
-        this.unitsBroken += report.broken
-        for (const unit of report.units) this.#owner.made(unit)
+        this.framesBroken += report.broken
+        eachFrame(report.frames, this.#owner.made)
     }
   }
 
   #flush (): void {
-    if (this.#batch.length === 0) return
-    const units = this.#batch
-    this.#batch = []
-    this.#send({ kind: 'work', units })
+    if (this.#batch.length > 0) this.#send({ kind: 'work', frames: this.#batch.take() })
   }
 
   #ping (): void {

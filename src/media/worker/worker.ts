@@ -1,11 +1,13 @@
 // The main module of a media worker: the only process in which FFmpeg's code runs. Started by `worker-process.ts`.
 import { AppError, messageOf } from '../../lib/errors.ts'
+import { type Batch, BatchWriter, eachFrame } from './batch.ts'
 import { FlightRecord } from './flight-recorder.ts'
-import { FLIGHT_RECORDER_FD, type Order, type Report, type WorkUnit } from './protocol.ts'
+import { FLIGHT_RECORDER_FD, type Order, type Report } from './protocol.ts'
 
 type Transcoder = import('./audio-transcoder.ts').AudioTranscoder
 
 const jobs = new Map<number, Transcoder>()
+const made = new BatchWriter()
 const flight = new FlightRecord(FLIGHT_RECORDER_FD)
 
 // A Ctrl-C goes to the whole process group; when workers stop is the main process's decision, and its death ends them too.
@@ -33,7 +35,7 @@ function obey (order: Order): void {
   switch (order.kind) {
     case 'start': return start(order)
     case 'stop': return stop(order.job)
-    case 'work': return work(order.units)
+    case 'work': return work(order.frames)
     case 'ping': {
       const { user, system } = process.cpuUsage()
       return report({ kind: 'pong', cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage.rss() })
@@ -56,21 +58,20 @@ function stop (job: number): void {
   jobs.delete(job)
 }
 
-function work (units: readonly WorkUnit[]): void {
-  const made: WorkUnit[] = []
+function work (frames: Batch): void {
   let broken = 0
-  for (const { job, time, data } of units) {
+  eachFrame(frames, (job, time, data) => {
     const transcoder = jobs.get(job)
-    if (!transcoder) continue // Stopped, or refused.
+    if (!transcoder) return // Stopped, or refused.
     flight.enter(job)
     try {
-      if (!transcoder.push(time, data, (at, packet) => { made.push({ job, time: at, data: packet }) })) broken++
+      if (!transcoder.push(time, data, (at, packet) => made.add(job, at, packet))) broken++
     } catch (error) {
       refuse(job, error)
     }
-  }
+  })
   flight.leave()
-  report({ kind: 'done', taken: units.length, broken, units: made })
+  report({ kind: 'done', taken: frames.jobs.length, broken, frames: made.take() })
 }
 
 function refuse (job: number, error: unknown): void {
