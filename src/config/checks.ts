@@ -1,9 +1,9 @@
 import { describeOrigin } from './hocon/values.ts'
 import type { Problem } from './problems.ts'
 import { DEFAULT_ORIGIN, GENERATED_ORIGIN } from './sources.ts'
-import type { Entry } from './table.ts'
+import { type Entry, nearestVariable } from './table.ts'
 
-const TCP_PORTS = ['auralink.http.port', 'auralink.metrics.prometheus.port', 'auralink.rtmp.ingest_port', 'auralink.rtmp.tls_port', 'auralink.sip.port', 'auralink.sip.tls_port']
+const TCP_PORTS = ['http.port', 'metrics.prometheus.port', 'rtmp.ingest_port', 'rtmp.tls_port', 'sip.port', 'sip.tls_port'].map(key => `auralink.${key}`)
 
 /** What everybody types first, and the values in the seed's examples. */
 const WELL_KNOWN = new Set(['secret', 'password', 'changeme', 'admin', 'test', 'auralink', 'dev-dashboard-key'])
@@ -27,12 +27,19 @@ export function crossChecks (entries: readonly Entry[]): Problem[] {
 }
 
 /** What is accepted, but deserves a word. */
-export function notesOn (entries: readonly Entry[]): string[] {
+export function notesOn (entries: readonly Entry[], variables: readonly string[]): string[] {
   const production = entries.find(entry => entry.key === 'auralink.service.environment')?.value === 'production'
-  return entries.flatMap(({ key, setting, value, origin }) => {
-    const given = origin !== DEFAULT_ORIGIN && origin !== GENERATED_ORIGIN
-    if (given && setting.extras.later) return [`${key} has no effect yet (${describeOrigin(origin)})`]
-    if (production && setting.extras.secret && typeof value === 'string' && WELL_KNOWN.has(value)) return [`${key} is a well-known value (${describeOrigin(origin)}): change it`]
-    return []
+  const misspelt = variables.flatMap(name => {
+    const near = nearestVariable(name)
+    return near === undefined ? [] : [`the environment variable ${name} is not known; is it ${near}?`]
   })
+  return [...misspelt, ...entries.flatMap(entry => notesOnOne(entry, production))]
+}
+
+function notesOnOne ({ key, setting: { extras }, value, origin }: Entry, production: boolean): string[] {
+  const where = describeOrigin(origin)
+  const given = origin !== DEFAULT_ORIGIN && origin !== GENERATED_ORIGIN
+  if (given && extras.later) return [`${key} has no effect yet (${where})`]
+  const guessable = production && extras.secret && typeof value === 'string' && WELL_KNOWN.has(value)
+  return guessable ? [`${key} is a well-known value (${where}): change it`] : []
 }

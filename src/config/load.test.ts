@@ -154,8 +154,9 @@ test('two listeners cannot share a port', () => {
 })
 
 test('settings without effect and well-known passwords are noted, not refused', () => {
-  const { notes } = load({ env: { ENABLE_MESH: 'true', DB_PASSWORD: 'secret' }, cwd: folder })
+  const { notes } = load({ env: { ENABLE_MESH: 'true', DB_PASSWORD: 'secret', LOG_LEVLE: 'debug', HOME: '/root', KUBERNETES_PORT: 'tcp://10.0.0.1:443' }, cwd: folder })
   assert.deepEqual(notes, [
+    'the environment variable LOG_LEVLE is not known; is it LOG_LEVEL?',
     'auralink.features.enable_mesh has no effect yet (environment variable ENABLE_MESH)',
     'auralink.database.password is a well-known value (environment variable DB_PASSWORD): change it',
     'auralink.mesh.enabled has no effect yet (environment variable ENABLE_MESH)'

@@ -36,7 +36,7 @@ export function loadConfig (sources: ConfigSources = {}): Config {
 /** The same, with all there is to tell about it. */
 export function load ({ argv = [], env = process.env, cwd = process.cwd() }: ConfigSources = {}): Loaded {
   const problems: Problem[] = []
-  const report = (problem: Problem): void => { problems.push(problem) }
+  const report: Report = problem => { problems.push(problem) }
   const cli = isParsed(argv) ? argv : commandLine(argv)
   const file = fromFile(cli.configFile ?? (env['CONFIG_FILE'] || undefined), cwd, report)
   const tree = defaults()
@@ -49,12 +49,14 @@ export function load ({ argv = [], env = process.env, cwd = process.cwd() }: Con
   const config = configOf(entries)
   if (problems.length === 0) problems.push(...crossChecks(entries))
   if (problems.length > 0) throw new ConfigError(problems)
-  return { config, entries, files: file.files, notes: [...unused, ...notesOn(entries)] }
+  return { config, entries, files: file.files, notes: [...unused, ...notesOn(entries, Object.keys(env))] }
 }
+
+type Report = (problem: Problem) => void
 
 const isParsed = (argv: readonly string[] | CommandLine): argv is CommandLine => 'mode' in argv
 
-function resolveTree (tree: ObjectNode, env: Environment, report: (problem: Problem) => void): HoconObject {
+function resolveTree (tree: ObjectNode, env: Environment, report: Report): HoconObject {
   const environment = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
   try {
     const { root, errors } = resolve(tree, environment)
@@ -67,16 +69,18 @@ function resolveTree (tree: ObjectNode, env: Environment, report: (problem: Prob
   }
 }
 
-function read ({ key, path, setting }: Row, root: HoconObject, cwd: string, known: Set<HoconValue>, report: (problem: Problem) => void): Entry {
+/** @param known values already reported as wrong. */
+function read ({ key, path, setting }: Row, root: HoconObject, cwd: string, known: Set<HoconValue>, report: Report): Entry {
   const given = valueAt(root, path)
   const row = { key, path, setting }
-  if (given === undefined || (given.type === 'null' && setting.fallback === undefined)) return { ...row, value: undefined, written: given, origin: given?.origin ?? DEFAULT_ORIGIN }
-  const value = setting.read(given, (wrong, expected): undefined => {
+  const isUnset = given === undefined || (given.type === 'null' && setting.fallback === undefined)
+  if (isUnset) return { ...row, value: undefined, written: given, origin: given?.origin ?? DEFAULT_ORIGIN }
+  const fail = (wrong: HoconValue, expected: string): undefined => {
     if (known.has(wrong)) return // Settings that share a value share the mistake.
     known.add(wrong)
     report({ origin: wrong.origin, key, message: `expected ${expected}, found ${setting.extras.secret ? '[hidden]' : show(wrong)}` })
-  }, cwd)
-  return { ...row, value, written: given, origin: given.origin }
+  }
+  return { ...row, value: setting.read(given, fail, cwd), written: given, origin: given.origin }
 }
 
 function valueAt (root: HoconObject, path: readonly string[]): HoconValue | undefined {
@@ -91,7 +95,7 @@ const sections = new Set(rows.flatMap(row => row.path.map((_, index) => row.path
  * Reports the keys the table does not have. Jitsi's own section has hundreds that mean nothing here: those are only noted.
  * @returns the notes.
  */
-function unknownKeys (value: HoconObject, path: readonly string[], report: (problem: Problem) => void): string[] {
+function unknownKeys (value: HoconObject, path: readonly string[], report: Report): string[] {
   return [...value.fields].flatMap(([name, inner]) => {
     const at = [...path, name]
     const key = at.join('.')
@@ -99,7 +103,8 @@ function unknownKeys (value: HoconObject, path: readonly string[], report: (prob
     if (sections.has(key) && inner.type === 'object') return unknownKeys(inner, at, report)
     if (path[0] === 'videobridge') return [`${key} has no effect here`]
     const near = nearestKey(key)
-    report({ origin: inner.origin, key, message: sections.has(key) ? `expected a section, found ${show(inner)}` : `there is no such setting${near ? `; is it ${near}?` : ''}` })
+    const message = sections.has(key) ? `expected a section, found ${show(inner)}` : `there is no such setting${near ? `; is it ${near}?` : ''}`
+    report({ origin: inner.origin, key, message })
     return []
   })
 }

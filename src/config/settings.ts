@@ -67,8 +67,8 @@ export const auralink = {
     rooms: whole(200, 1, 100_000, 'Most open rooms of this process.', { live: true })
   },
   tls: {
-    cert_file: path(undefined, 'Certificate chain (PEM) of RTMPS and SIP over TLS.', { env: 'TLS_CERT_FILE' }),
-    key_file: path(undefined, 'Private key (PEM) of that certificate.', { env: 'TLS_KEY_FILE' })
+    cert_file: path(undefined, 'Certificate chain (PEM) of RTMPS and SIP over TLS.', { env: 'TLS_CERT_FILE', later: true }),
+    key_file: path(undefined, 'Private key (PEM) of that certificate.', { env: 'TLS_KEY_FILE', later: true })
   },
   dashboard: {
     url: httpUrl(undefined, 'Dashboard Service. Unset: the service runs without one.', { env: 'DASHBOARD_SERVICE_URL', example: 'http://auralink-dashboard:8080' }),
@@ -133,12 +133,12 @@ export const auralink = {
     password: text(undefined, 'Password of that user.', { env: 'DB_PASSWORD', secret: true }),
     pool: {
       size: whole(20, 1, 1000, 'Most connections to the database.', { env: 'DB_POOL_SIZE' }),
-      max_lifetime: duration(1_800_000, 'A connection older than this is replaced.'),
-      connection_timeout: duration(30_000, 'Longest wait for a connection.'),
-      idle_timeout: duration(600_000, 'A connection unused for this long is closed.'),
+      max_lifetime: duration(1_800_000, 'A connection older than this is replaced.', { later: true }),
+      connection_timeout: duration(30_000, 'Longest wait for a connection.', { later: true }),
+      idle_timeout: duration(600_000, 'A connection unused for this long is closed.', { later: true }),
       leak_detection_threshold: duration(60_000, 'A connection held for longer than this is logged.', { later: true })
     },
-    schema: text('ingress_egress', 'Schema of the tables.'),
+    schema: text('ingress_egress', 'Schema of the tables: always this one.', { later: true }),
     auto_migrate: flag(true, 'Bring the tables up to date at start.', { env: 'DB_AUTO_MIGRATE' })
   },
   redis: {
@@ -281,8 +281,8 @@ export const auralink = {
     http: {
       enabled: flag(true, 'Serve the probes.', { later: true }),
       port: port(sameAs('http.port'), 'Port of the probes. They are served on http.port.', { env: 'HEALTH_CHECK_PORT', later: true }),
-      liveness_path: urlPath('/health', 'Path of the liveness probe.'),
-      readiness_path: urlPath('/ready', 'Path of the readiness probe.')
+      liveness_path: urlPath('/health', 'Path of the liveness probe.', { later: true }),
+      readiness_path: urlPath('/ready', 'Path of the readiness probe.', { later: true })
     },
     dependencies: {
       postgres: need('required', 'The database.'),
@@ -342,7 +342,7 @@ export const auralink = {
     },
     audit: {
       enabled: flag(true, 'Log every administrative action.'),
-      log_file: path(undefined, 'File of the audit log. Unset: audit.log in data_dir.', { example: '/var/log/auralink/audit.log' })
+      log_file: path(undefined, 'File of the audit log. Unset: audit.log in data_dir.', { example: '/var/log/auralink/audit.log', later: true })
     }
   }
 }

@@ -41,6 +41,15 @@ export function nearestKey (unknown: string): string | undefined {
   return best?.key
 }
 
+const variables = new Set(rows.flatMap(({ setting: { extras: { env, secret } } }) => env === undefined ? [] : secret ? [env, `${env}_FILE`] : [env]))
+const MIN_COMPARABLE = 7
+
+/** The variable of ours that a name unknown to us was probably meant to be. */
+export function nearestVariable (name: string): string | undefined {
+  if (variables.has(name) || name.length < MIN_COMPARABLE) return undefined
+  return [...variables].find(known => known.length >= MIN_COMPARABLE && editDistance(name, known) <= 2)
+}
+
 /** Levenshtein: letters to insert, remove or replace. */
 function editDistance (a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
