@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
 import { type Encoded, encodedClip, encodedOpus } from '../../../test/support/encoded.ts'
-import { ffmpeg, ffprobe } from '../../../test/support/ffmpeg.ts'
+import { type ProbedMovie, probeMovie } from '../../../test/support/movie.ts'
 import { mutated, random } from '../../../test/support/mutate.ts'
 import { ProtocolError } from '../../lib/errors.ts'
 import type { Codec } from '../codec.ts'
@@ -24,12 +24,12 @@ const createdAt = new Date('2026-11-22T10:00:00Z')
 
 function videoFormat ({ avc }: Encoded): TrackFormat {
   const { width, height } = parseSps(avc.sps[0]!)
-  return { kind: 'video', timescale: 90_000, sampleEntry: printAvc1(avc, width, height), width, height, usualDuration: 3000 }
+  return { kind: 'video', codec: 'H264', timescale: 90_000, sampleEntry: printAvc1(avc, width, height), width, height, usualDuration: 3000 }
 }
 
 function audioFormat ({ name, clockRate, channels = 2, config }: Codec): TrackFormat {
   const sampleEntry = name === 'opus' ? printOpus(channels) : printMp4a(config!, channels, clockRate)
-  return { kind: 'audio', timescale: clockRate, sampleEntry, width: 0, height: 0, usualDuration: name === 'opus' ? 960 : 1024 }
+  return { kind: 'audio', codec: name, timescale: clockRate, sampleEntry, width: 0, height: 0, usualDuration: name === 'opus' ? 960 : 1024 }
 }
 
 type Written = { readonly fragments: readonly Buffer[], readonly growing: Buffer, readonly finished: Buffer }
@@ -77,23 +77,10 @@ function finish (growing: Buffer, { movie, header, headerOffset }: Ending): Buff
   return file
 }
 
-type Packet = { pts: number, dts: number, duration: number, flags: string }
-type Probe = { format: { duration: string }, streams: { codec_name: string, nb_read_frames: string, start_time: string, has_b_frames: number }[] }
-
-/** Writes the file, has ffmpeg decode all of it without one complaint, and returns what ffprobe says, likewise silent. */
-async function judge (name: string, bytes: Buffer): Promise<{ probe: Probe, video: Packet[], audio: Packet[] }> {
+async function judge (name: string, bytes: Buffer): Promise<ProbedMovie> {
   const file = path.join(folder, name)
   await writeFile(file, bytes)
-  const quiet = async (program: ReturnType<typeof ffmpeg>): Promise<string> => {
-    const output = await program.succeeded()
-    assert.equal(program.stderr, '', name)
-    return output
-  }
-  await quiet(ffmpeg('-xerror', '-i', file, '-f', 'null', '-'))
-  const probe = JSON.parse(await quiet(ffprobe('-count_frames', '-show_streams', '-show_format', '-of', 'json', file))) as Probe
-  const packets = async (kind: string): Promise<Packet[]> =>
-    (JSON.parse(await quiet(ffprobe('-select_streams', kind, '-show_packets', '-of', 'json', file))) as { packets: Packet[] }).packets
-  return { probe, video: await packets('v'), audio: await packets('a') }
+  return await probeMovie(file)
 }
 
 const memory = (bytes: Buffer): ByteSource => ({ size: bytes.length, read: async (position, length) => {
@@ -113,17 +100,17 @@ for (const [what, clip, audio, audioCodec] of [
   for (const form of ['growing', 'finished'] as const) {
     test(`H.264 with ${what}, ${form}: decodes cleanly, every sample at its time`, async () => {
       const written = write(clip, audio, audioCodec, { audioLateMs: 10, startMs: 1234 })
-      const { probe, video, audio: heard } = await judge(`${what}-${form}.mp4`, written[form])
+      const { streams, seconds, video, audio: heard } = await judge(`${what}-${form}.mp4`, written[form])
       const zero = clip.video[0]!.timestamp
       assert.deepEqual(video.map(p => p.pts), clip.video.map(f => f.timestamp - zero))
       assert.deepEqual(video.map(p => p.dts), clip.video.map(f => f.timestamp - zero - f.compositionOffset))
       assert.deepEqual(video.map(p => p.flags.startsWith('K')), clip.video.map(f => f.keyframe))
       assert.deepEqual(heard.map(p => p.pts), audio.map(f => f.timestamp + 480))
-      assert.deepEqual(probe.streams.map(s => [s.codec_name, s.nb_read_frames]), [[what === 'Opus' ? 'opus' : 'aac', String(audio.length)], ['h264', String(clip.video.length)]])
-      assert.equal(probe.streams[1]!.has_b_frames, what === 'B-frames' ? 2 : 0)
-      const seconds = Math.max(6, (audio.length * (what === 'Opus' ? 960 : 1024) + 480) / 48_000)
+      assert.deepEqual(streams.map(s => [s.codec_name, s.nb_read_frames]), [[what === 'Opus' ? 'opus' : 'aac', String(audio.length)], ['h264', String(clip.video.length)]])
+      assert.equal(streams[1]!.has_b_frames, what === 'B-frames' ? 2 : 0)
+      const expected = Math.max(6, (audio.length * (what === 'Opus' ? 960 : 1024) + 480) / 48_000)
       const tolerance = form === 'finished' ? 0.001 : 0.011 // Without a movie duration ffprobe forgets that the sound begins late.
-      assert.ok(Math.abs(Number(probe.format.duration) - seconds) < tolerance, probe.format.duration)
+      assert.ok(Math.abs(seconds - expected) < tolerance, `${seconds} s`)
     })
   }
 }
@@ -140,9 +127,9 @@ test('a hole in time: the last picture and sound before it last until the next',
 
 test('a track that comes later begins at its time, in the growing file behind a second movie box', async () => {
   const { finished, growing } = write(plain, plain.audio, plain.audioCodec, { audioLateMs: 3000 })
-  const { audio, probe } = await judge('late.mp4', finished)
+  const { audio, streams } = await judge('late.mp4', finished)
   assert.equal(audio[0]!.pts, 144_000)
-  assert.equal(probe.streams.length, 2)
+  assert.equal(streams.length, 2)
   const scanned = await scan(memory(growing))
   assert.equal(scanned.end, growing.length)
   assert.equal(scanned.tables.get(1)!.count, plain.audio.length)

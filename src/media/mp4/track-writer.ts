@@ -1,4 +1,4 @@
-import type { MediaKind } from '../codec.ts'
+import type { CodecName, MediaKind } from '../codec.ts'
 import { SampleRun } from './fragment.ts'
 import type { MovieTrack } from './movie.ts'
 import { SampleTable } from './sample-table.ts'
@@ -6,6 +6,7 @@ import { SampleTable } from './sample-table.ts'
 /** What a track of a file holds. Two formats whose sample entries are equal bytes can share one track. */
 export type TrackFormat = {
   readonly kind: MediaKind
+  readonly codec: CodecName
   /** Ticks a second. */
   readonly timescale: number
   readonly sampleEntry: Buffer
