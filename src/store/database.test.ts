@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import path from 'node:path'
-import { createInterface, type Interface } from 'node:readline'
 import test, { after, suite } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { storeRows, temporaryFolder } from '../../test/support/stores.ts'
+import { StoreWriter } from '../../test/support/store-writer.ts'
+import { prefill, storeRows, temporaryFolder } from '../../test/support/stores.ts'
 import { systemClock as clock } from '../lib/clock.ts'
 import { createLogger, silentLogger as log } from '../lib/log.ts'
 import { lockFolder } from './data-folder.ts'
@@ -96,35 +94,12 @@ for (const row of storeRows()) {
   })
 }
 
-/** Runs test/support/store-process.ts. */
-class Writer {
-  readonly process: ChildProcess
-  readonly said: string[] = []
-  readonly #lines: Interface
-
-  constructor (...args: string[]) {
-    this.process = spawn(process.execPath, [path.join(import.meta.dirname, '../../test/support/store-process.ts'), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-    this.#lines = createInterface(this.process.stdout!)
-    this.#lines.on('line', line => { this.said.push(line) })
-  }
-
-  async line (): Promise<string> {
-    if (this.said.length === 0) await once(this.#lines, 'line')
-    return this.said[0]!
-  }
-
-  async kill (): Promise<void> {
-    const closed = once(this.#lines, 'close')
-    this.process.kill('SIGKILL')
-    await closed
-  }
-}
-
 test('kill -9 of a process that writes: what the journal took is in the database after the next start, and the folder is free', async () => {
   using folder = temporaryFolder()
-  const writer = new Writer(folder.path, 'bridge-1')
+  await prefill(folder.path)
+  const writer = new StoreWriter(folder.path, 'bridge-1')
   assert.equal(await writer.line(), 'ready')
-  const second = new Writer(folder.path, 'bridge-2')
+  const second = new StoreWriter(folder.path, 'bridge-2')
   assert.match(await second.line(), new RegExp(`^failed the folder ${folder.path} is in use by process ${writer.process.pid}`))
   await sleep(1_000)
   await writer.kill()
@@ -143,6 +118,7 @@ test('kill -9 of a process that writes: what the journal took is in the database
 
 test('the embedded database is started again when it dies', async () => {
   using folder = temporaryFolder()
+  await prefill(folder.path)
   const lines: string[] = []
   const said = createLogger({ level: 'info', format: 'json', destination: { write: line => { lines.push(line) } } })
   await using database = await openDatabase({ dataDir: folder.path, poolSize: 4, autoMigrate: true }, { log: said, clock, signal: forever })

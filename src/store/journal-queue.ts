@@ -66,15 +66,20 @@ export class JournalQueue {
     return true
   }
 
-  /** Resolves when there is something to take, or the signal is aborted and wake() called. */
-  async waiting (signal: AbortSignal): Promise<void> {
-    while (this.depth === 0 && !signal.aborted) {
-      this.#news = Promise.withResolvers()
-      await this.#news.promise
-    }
+  /** Resolves when there is something to take, or somebody calls wake(). */
+  news (): Promise<void> {
+    if (this.depth > 0) return Promise.resolve()
+    this.#news = Promise.withResolvers()
+    return this.#news.promise
   }
 
   wake (): void { this.#news.resolve() }
+
+  /** Resolves when all that was pushed has been offered to the disk, and what the disk holds in vain is gone. */
+  async tidy (): Promise<void> {
+    await this.#writing
+    if (this.depth === 0) await this.#files.release(this.#applied, true)
+  }
 
   /** The oldest entries. They stay until done() is told. */
   async peek (): Promise<Entry[]> {
@@ -87,6 +92,13 @@ export class JournalQueue {
     this.#applied = sequence
     this.#memory = this.#memory.filter(line => line.sequence > sequence)
     await this.#files.release(sequence)
+  }
+
+  /** Gives up what can no longer be read. */
+  abandon (): void {
+    this.#refused += this.depth
+    this.#applied = this.#sequence
+    this.#spilled = false
   }
 
   /** Writes what is left; deletes the files if nothing is. */

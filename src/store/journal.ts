@@ -91,12 +91,13 @@ export class StoreJournal implements Journal, AsyncDisposable {
 
   /** Says again all that lives, without events: after others have taken this bridge for dead. */
   reassert (): void {
-    for (const change of this.#live.values()) this.#push(change, undefined)
+    this.#hasHoles = true
+    this.#queue.wake()
   }
 
   /** Resolves when everything accepted so far is in the database. */
   async settled (): Promise<void> {
-    while (this.depth > 0 || !this.#isCaughtUp) await this.#idle.promise
+    while (this.depth > 0 || this.#hasHoles || !this.#isCaughtUp) await this.#idle.promise
   }
 
   async [Symbol.asyncDispose] (): Promise<void> {
@@ -111,11 +112,7 @@ export class StoreJournal implements Journal, AsyncDisposable {
   #accept (change: Change): void {
     if (isOver(change)) this.#live.delete(idOf(change))
     else this.#live.set(idOf(change), change)
-    this.#push(change, this.#types.of(change))
-  }
-
-  #push (change: Change, type: string | undefined): void {
-    if (this.#queue.push(change, type)) return
+    if (this.#queue.push(change, this.#types.of(change))) return
     this.#hasHoles = true
     this.#tally.count('the journal is full: a change was not kept', { bytes: this.bytes, entries: this.depth }, 'error')
   }
@@ -124,10 +121,12 @@ export class StoreJournal implements Journal, AsyncDisposable {
     await Promise.race([this.#database.ready, new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))])
     await this.#catchUp(leftovers, signal)
     while (!signal.aborted) {
-      await this.#queue.waiting(signal)
-      await this.#flush(signal)
-      if (this.#hasHoles && this.depth === 0) await this.#repair(signal)
-      if (this.depth === 0) this.#tellIdle()
+      if (this.depth > 0) await this.#flush(signal)
+      else if (this.#hasHoles) await this.#repair(signal)
+      else {
+        this.#tellIdle()
+        await this.#queue.news()
+      }
     }
   }
 
@@ -148,7 +147,6 @@ export class StoreJournal implements Journal, AsyncDisposable {
     if (signal.aborted) return
     this.#isCaughtUp = true
     this.onApplied()
-    if (this.depth === 0) this.#tellIdle()
   }
 
   async #replay (leftover: Leftover): Promise<void> {
@@ -165,8 +163,15 @@ export class StoreJournal implements Journal, AsyncDisposable {
   async #flush (signal: AbortSignal): Promise<void> {
     await this.#patiently(signal, async () => {
       const entries = await this.#queue.peek()
+      const last = entries.at(-1)
+      if (!last) {
+        this.#log.error({ entries: this.depth }, 'the journal’s files cannot be read back')
+        this.#queue.abandon()
+        this.#hasHoles = true
+        return
+      }
       await this.#apply(this.#origin, entries)
-      await this.#queue.done(entries.at(-1)!.sequence)
+      await this.#queue.done(last.sequence)
     })
   }
 
@@ -192,9 +197,14 @@ export class StoreJournal implements Journal, AsyncDisposable {
   /** After holes: what lives is said again, and rows of ours that live no more are closed. */
   async #repair (signal: AbortSignal): Promise<void> {
     this.#hasHoles = false
-    this.reassert()
-    const living = new Set(this.#live.keys())
-    const options = { reason: 'its end was not recorded', except: living, recordings: false }
+    for (const [id, change] of this.#live) {
+      // More may live than the queue holds; and what we look at may end while we wait.
+      while (this.#live.get(id) === change && !this.#queue.push(change, undefined) && !signal.aborted) {
+        if (this.depth > 0) await this.#flush(signal)
+        await this.#queue.tidy()
+      }
+    }
+    const options = { reason: 'its end was not recorded', except: new Set(this.#live.keys()), recordings: false }
     await this.#patiently(signal, () => this.#database.db.transaction().execute(transaction => closeLost(transaction, this.#origin.bridge, options)))
   }
 

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -15,6 +16,26 @@ export function temporaryFolder (): Disposable & { readonly path: string } {
 
 export type Store = AsyncDisposable & { readonly database: Database, readonly dataDir: string }
 
+/**
+ * Fills a data folder with an embedded database whose schema is there already. Making one takes seconds of a whole core, so that
+ * it is made once, kept beside the temporary folders, and copied; another version of PGlite or of the schema makes another.
+ */
+export async function prefill (dataDir: string): Promise<void> {
+  const hash = createHash('sha256')
+  for (const file of ['node_modules/@electric-sql/pglite/package.json', ...globSync('src/store/migrations/*.ts').sort()]) hash.update(readFileSync(file))
+  const template = path.join(os.tmpdir(), `auralink-template-${process.getuid?.() ?? 0}-${hash.digest('hex').slice(0, 16)}`)
+  if (!existsSync(template)) {
+    using folder = temporaryFolder()
+    await (await openDatabase({ poolSize: 2, autoMigrate: true, dataDir: folder.path }, surroundings()))[Symbol.asyncDispose]()
+    try {
+      renameSync(path.join(folder.path, 'postgres'), template)
+    } catch { /* Another test was faster. */ }
+  }
+  cpSync(template, path.join(dataDir, 'postgres'), { recursive: true })
+}
+
+const surroundings = (log: Logger = silentLogger) => ({ log, clock: systemClock, signal: new AbortController().signal })
+
 /** One of the two rows that every test of the store runs on. */
 export type StoreRow = AsyncDisposable & {
   readonly name: 'embedded' | 'postgresql'
@@ -28,13 +49,11 @@ export function storeRows (): StoreRow[] {
   let server: Promise<PostgresServer> | undefined
   const open = async (url: string | undefined, log: Logger = silentLogger, more: Partial<DatabaseOptions> = {}): Promise<Store> => {
     const folder = temporaryFolder()
-    const controller = new AbortController()
-    const options = { poolSize: 8, autoMigrate: true, dataDir: folder.path, url, ...more }
-    const database = await openDatabase(options, { log, clock: systemClock, signal: controller.signal })
+    if (url === undefined) await prefill(folder.path)
+    const database = await openDatabase({ poolSize: 8, autoMigrate: true, dataDir: folder.path, url, ...more }, surroundings(log))
     await database.ready
     const close = async (): Promise<void> => {
       using _folder = folder
-      controller.abort()
       await database[Symbol.asyncDispose]()
     }
     return { database, dataDir: folder.path, [Symbol.asyncDispose]: close }
