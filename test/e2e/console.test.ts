@@ -19,7 +19,7 @@ before(async () => { await build({ root: path.resolve('console'), configFile: pa
 
 async function withBrowser (t: { skip (why: string): void }, use: (browser: TestBrowser) => Promise<void>): Promise<void> {
   await using browser = await launchBrowser()
-  if (browser) return use(browser)
+  if (browser) return await use(browser) // Not without await: the browser would close first.
   assert.ok(!process.env.CI, 'no Chromium to test with')
   t.skip('needs chromium: apt-get install chromium')
 }

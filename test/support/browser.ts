@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -29,7 +29,7 @@ export type TestBrowser = AsyncDisposable & { readonly browser: Browser, newPage
  * @returns undefined where there is none; the caller skips, or fails when `CI` is set.
  */
 export async function launchBrowser (): Promise<TestBrowser | undefined> {
-  const found = await packaged() ?? (existsSync(SYSTEM_CHROMIUM) ? { executablePath: SYSTEM_CHROMIUM, env: {} } : undefined)
+  const found = await packaged() ?? (existsSync(SYSTEM_CHROMIUM) ? { executablePath: SYSTEM_CHROMIUM, env: {}, fonts: undefined } : undefined)
   if (!found) return undefined
   await using stack = new AsyncDisposableStack()
   const home = await mkdtemp(path.join(tmpdir(), 'auralink-browser-'))
@@ -39,7 +39,7 @@ export async function launchBrowser (): Promise<TestBrowser | undefined> {
     executablePath: found.executablePath,
     headless: true,
     args: flags,
-    env: { ...environment, HOME: home, ...found.env }
+    env: { ...environment, HOME: home, ...found.env, ...(found.fonts === undefined ? {} : { FONTCONFIG_FILE: await fontsFile(home, found.fonts) }) }
   })
   stack.defer(() => browser.close())
   // Without a locale, Chromium in a bare container calls itself “en-US@posix”, which Intl refuses.
@@ -48,7 +48,20 @@ export async function launchBrowser (): Promise<TestBrowser | undefined> {
   return { browser, newPage: () => context.newPage(), [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-type Executable = { executablePath: string, env: Record<string, string> }
+type Executable = { executablePath: string, env: Record<string, string>, fonts: string | undefined }
+
+/** The package's own list of font folders names places of its author's cloud; without one font, an `<input>` ends the browser. */
+async function fontsFile (home: string, fonts: string): Promise<string> {
+  const file = path.join(home, 'fonts.conf')
+  await writeFile(file, `<?xml version="1.0"?>
+<fontconfig>
+  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+  <dir>${fonts}</dir>
+  <cachedir>${path.join(home, 'fonts-cache')}</cachedir>
+</fontconfig>
+`)
+  return file
+}
 
 /** Unpacks the packaged browser, and the shared libraries it needs, once for each version of it. */
 async function packaged (): Promise<Executable | undefined> {
@@ -56,8 +69,8 @@ async function packaged (): Promise<Executable | undefined> {
     const { version } = createRequire(import.meta.url)(path.join(modules, '@sparticuz/chromium/package.json')) as { version: string }
     const folder = path.join(modules, '.cache', `chromium-${version}-${process.arch}`)
     if (!existsSync(folder)) await unpack(folder)
-    const env = { LD_LIBRARY_PATH: path.join(folder, 'al2023', 'lib'), FONTCONFIG_PATH: path.join(folder, 'fonts') }
-    return { executablePath: path.join(folder, 'chromium'), env }
+    const env = { LD_LIBRARY_PATH: path.join(folder, 'al2023', 'lib') }
+    return { executablePath: path.join(folder, 'chromium'), env, fonts: path.join(folder, 'fonts', 'fonts') }
   } catch {
     return undefined // Not installed, or not made for this machine.
   }
