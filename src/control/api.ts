@@ -20,7 +20,9 @@ import { limitRates, type SecurityOptions } from './security.ts'
 export type ApiOptions = SecurityOptions & IngressOptions
 
 /** Everything under /api/v1: behind the gate, on the record, within limits. A part that is not there has no routes. */
-export async function apiRoutes (app: FastifyInstance, parts: ControlParts, options: ApiOptions, streams: EventStreams | undefined): Promise<void> {
+export async function apiRoutes (
+  app: FastifyInstance, parts: ControlParts, options: ApiOptions, streams: EventStreams | undefined
+): Promise<void> {
   const { auth, audit, clock, bridge, ingresses, recordings, events, webhooks, drain } = parts
   gate(app, auth)
   auditTrail(app, audit, clock)

@@ -22,7 +22,8 @@ export function idempotency (app: FastifyInstance, clock: Clock): void {
     const header = request.headers['idempotency-key']
     if (request.method !== 'POST' || header === undefined || !request.principal) return
     if (typeof header !== 'string' || !KEY.test(header)) {
-      throw new AppError('bad_request', 'Idempotency-Key: expected 1 to 128 visible characters', { problems: [{ field: 'Idempotency-Key', expected: '1 to 128 visible characters' }] })
+      const problem = { field: 'Idempotency-Key', expected: '1 to 128 visible characters' }
+      throw new AppError('bad_request', `${problem.field}: expected ${problem.expected}`, { problems: [problem] })
     }
     const key = `${request.principal.subject}\n${header}`
     const fingerprint = createHash('sha256').update(`${request.url}\n${JSON.stringify(request.body ?? null)}`).digest('hex')
@@ -49,7 +50,10 @@ export function idempotency (app: FastifyInstance, clock: Clock): void {
     const { statusCode: status } = reply
     // What failed on our side may well work the next time.
     if (status >= 500 || status === 429 || (payload !== undefined && payload !== null && typeof payload !== 'string')) entries.delete(pending.key)
-    else entry.answer = { status, location: textOf(reply.getHeader('location')), type: textOf(reply.getHeader('content-type')), body: payload ?? '' }
+    else {
+      const [location, type] = ['location', 'content-type'].map(name => textOf(reply.getHeader(name)))
+      entry.answer = { status, location, type, body: payload ?? '' }
+    }
     return payload
   })
 }

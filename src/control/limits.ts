@@ -8,7 +8,7 @@ export const limits = {
   /** From a request to its answer: with a frozen database a caller hears so, and does not wait. */
   handlerTimeoutMs: 4_500,
   /** … where somebody is shown the door and may say good-bye, or a recording is brought to its end. */
-  goodbyeTimeoutMs: 14_000,
+  goodbyeTimeoutMs: 20_000,
   maxHeaderBytes: 16 * 1024,
   maxRequestsPerSocket: 1_000,
   maxConnections: 1_000,

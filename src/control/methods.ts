@@ -17,7 +17,7 @@ export function noteMethods (app: FastifyInstance): ReadonlyMap<string, Readonly
 /** A path that exists, asked in a way it does not know, says which ways it knows (RFC 9110 section 15.5.6). Call after the last route. */
 export function answerOtherMethods (app: FastifyInstance, methods: ReadonlyMap<string, ReadonlySet<string>>): void {
   const preflights = methods.get('*')?.has('OPTIONS') ?? false // Where other origins are let in, OPTIONS is theirs.
-  for (const [url, has] of [...methods]) {
+  for (const [url, has] of Array.from(methods)) { // A copy: what is added here is noted too.
     if (url.includes('*')) continue
     const others = known.filter(name => !has.has(name) && !(preflights && name === 'OPTIONS'))
     const allow = [...has].sort().join(', ')

@@ -16,14 +16,22 @@ const MAX_CONNECTIONS = 50
 
 /** `/metrics` beside the API, on the same port. */
 export function metricsRoute (app: FastifyInstance, metrics: Metrics, path: string, scope: Scope | 'none'): void {
-  app.get(path, { config: { scope }, schema: { tags: ['probes'], summary: 'Prometheus metrics', response: { 200: bytes('Text format 0.0.4', 'text/plain') } } }, async (_request, reply) =>
+  const schema = { tags: ['probes'], summary: 'Prometheus metrics', response: { 200: bytes('Text format 0.0.4', 'text/plain') } }
+  app.get(path, { config: { scope }, schema }, async (_request, reply) =>
     reply.header('content-type', metrics.contentType).header('cache-control', 'no-store').send(await metrics.text()))
 }
 
 /** `/metrics` on a port of its own, that a firewall can keep for Prometheus. Nothing else is served there. */
-export async function openMetricsListener ({ host, port, path, scope }: MetricsListenerOptions, metrics: Metrics, auth: Auth): Promise<AsyncDisposable & { port: number }> {
-  const { headersTimeoutMs: headersTimeout, requestTimeoutMs: requestTimeout, maxHeaderBytes: maxHeaderSize, keepAliveTimeoutMs: keepAliveTimeout } = limits
-  const server = createServer({ headersTimeout, requestTimeout, maxHeaderSize, keepAliveTimeout }, (request, response) => {
+export async function openMetricsListener (
+  { host, port, path, scope }: MetricsListenerOptions, metrics: Metrics, auth: Auth
+): Promise<AsyncDisposable & { port: number }> {
+  const bounds = {
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    maxHeaderSize: limits.maxHeaderBytes
+  }
+  const server = createServer(bounds, (request, response) => {
     const answer = async (): Promise<string> => {
       if (request.url?.split('?')[0] !== path) throw new AppError('not_found')
       if (request.method !== 'GET' && request.method !== 'HEAD') throw new AppError('method_not_allowed')
@@ -31,7 +39,9 @@ export async function openMetricsListener ({ host, port, path, scope }: MetricsL
       if (scope !== 'none') await auth.authorize({ headers, method, ip: socket.remoteAddress ?? '', host: headers.host ?? '' }, scope)
       return metrics.text()
     }
-    answer().then(text => response.writeHead(200, { 'content-type': metrics.contentType, 'cache-control': 'no-store' }).end(text), thrown => {
+    answer().then(text => {
+      response.writeHead(200, { 'content-type': metrics.contentType, 'cache-control': 'no-store' }).end(text)
+    }, thrown => {
       const error = toAppError(thrown)
       response.writeHead(error.httpStatus, { 'content-type': PROBLEM_TYPE }).end(JSON.stringify(problemOf(error, '')))
     })

@@ -44,11 +44,17 @@ export class Metrics implements Disposable {
     this.#process = processMetrics(this.registry)
     const registers = [this.registry]
     this.#requests = new Counter({
-      name: 'auralink_http_requests_total', help: 'HTTP requests answered, by route pattern and class of status', labelNames: ['method', 'route', 'status'], registers
+      name: 'auralink_http_requests_total',
+      help: 'HTTP requests answered, by route pattern and class of status',
+      labelNames: ['method', 'route', 'status'],
+      registers
     })
     this.#latency = new Histogram({
-      name: 'auralink_http_request_duration_seconds', help: 'Time from a request’s header to the end of its answer', labelNames: ['method', 'route'],
-      buckets: LATENCY_BUCKETS_SECONDS, registers
+      name: 'auralink_http_request_duration_seconds',
+      help: 'Time from a request’s header to the end of its answer',
+      labelNames: ['method', 'route'],
+      buckets: LATENCY_BUCKETS_SECONDS,
+      registers
     })
   }
 
@@ -68,10 +74,12 @@ export class Metrics implements Disposable {
     this.#gauge('auralink_bridge_status', 'Whether this bridge takes work: 1, or 0 while it drains or misses what it needs', () =>
       bridge.draining || ready?.() === false ? 0 : 1)
     this.#gauge('auralink_conference_count', 'Conferences open', () => bridge.rooms.length)
-    this.#gauge('auralink_participant_count', 'Participants in all conferences', () => bridge.rooms.reduce((sum, room) => sum + room.participants.size, 0))
+    this.#gauge('auralink_participant_count', 'Participants in all conferences',
+      () => bridge.rooms.reduce((sum, room) => sum + room.participants.size, 0))
     this.#gauge('auralink_database_pool_active', 'Database connections in use', () => pools?.database?.().active ?? 0)
     this.#gauge('auralink_redis_pool_active', 'Redis connections in use', () => pools?.redis?.().active ?? 0)
-    this.#gauge('auralink_aic_compression_ratio', 'Bytes before over bytes after AIC compression; 0 while nothing is compressed', () => aicCompressionRatio?.() ?? 0)
+    this.#gauge('auralink_aic_compression_ratio', 'Bytes before over bytes after AIC compression; 0 while nothing is compressed',
+      () => aicCompressionRatio?.() ?? 0)
     this.#gauge('auralink_sip_call_count', 'SIP calls', () => count(kind => kind === 'sip'))
     this.#gauge('auralink_rtmp_stream_count', 'RTMP streams', () => count(kind => RTMP_KINDS.has(kind)))
   }
@@ -79,16 +87,20 @@ export class Metrics implements Disposable {
   #sessions ({ bridge, totals }: MetricSources): void {
     const sums = () => [...totals.withLive(liveSessions(bridge))]
     this.#gauges('auralink_sessions', 'Sessions now', ['kind', 'state'], () => countBy(liveSessions(bridge)))
-    this.#counters('auralink_sessions_started_total', 'Sessions begun', ['kind'], () => sums().map(([kind, { started }]) => [{ kind }, started]))
-    this.#counters('auralink_sessions_ended_total', 'Sessions over', ['kind', 'state'], () => sums().flatMap(([kind, { ended, failed }]): Sample[] =>
-      [[{ kind, state: 'ended' }, ended], [{ kind, state: 'failed' }, failed]]))
-    this.#counters('auralink_packets_total', 'Media packets', ['kind', 'direction'], () => sums().flatMap(([kind, { traffic }]): Sample[] =>
-      [[{ kind, direction: 'in' }, traffic.packetsIn], [{ kind, direction: 'out' }, traffic.packetsOut]]))
-    this.#counters('auralink_bytes_total', 'Media bytes', ['kind', 'direction'], () => sums().flatMap(([kind, { traffic }]): Sample[] =>
-      [[{ kind, direction: 'in' }, traffic.bytesIn], [{ kind, direction: 'out' }, traffic.bytesOut]]))
-    this.#counters('auralink_packets_lost_total', 'Media packets that did not arrive', ['kind'], () => sums().map(([kind, { traffic }]) => [{ kind }, traffic.packetsLost]))
-    this.#gauges('auralink_jitter_seconds', 'Interarrival jitter over the live sessions', ['kind', 'statistic'], () => qualityByKind(liveSessions(bridge), 'jitterMs'))
-    this.#gauges('auralink_round_trip_seconds', 'Round trip time over the live sessions', ['kind', 'statistic'], () => qualityByKind(liveSessions(bridge), 'roundTripMs'))
+    this.#counters('auralink_sessions_started_total', 'Sessions begun', ['kind'],
+      () => sums().map(([kind, { started }]) => [{ kind }, started]))
+    this.#counters('auralink_sessions_ended_total', 'Sessions over', ['kind', 'state'],
+      () => sums().flatMap(([kind, { ended, failed }]) => both({ kind }, 'state', { ended, failed })))
+    this.#counters('auralink_packets_total', 'Media packets', ['kind', 'direction'],
+      () => sums().flatMap(([kind, { traffic }]) => both({ kind }, 'direction', { in: traffic.packetsIn, out: traffic.packetsOut })))
+    this.#counters('auralink_bytes_total', 'Media bytes', ['kind', 'direction'],
+      () => sums().flatMap(([kind, { traffic }]) => both({ kind }, 'direction', { in: traffic.bytesIn, out: traffic.bytesOut })))
+    this.#counters('auralink_packets_lost_total', 'Media packets that did not arrive', ['kind'],
+      () => sums().map(([kind, { traffic }]) => [{ kind }, traffic.packetsLost]))
+    this.#gauges('auralink_jitter_seconds', 'Interarrival jitter over the live sessions', ['kind', 'statistic'],
+      () => qualityByKind(liveSessions(bridge), 'jitterMs'))
+    this.#gauges('auralink_round_trip_seconds', 'Round trip time over the live sessions', ['kind', 'statistic'],
+      () => qualityByKind(liveSessions(bridge), 'roundTripMs'))
     this.#counters('auralink_conferences_opened_total', 'Conferences opened', [], () => [[{}, totals.conferencesOpened]])
     this.#counters('auralink_participants_joined_total', 'Participants that came', [], () => [[{}, totals.participantsJoined]])
   }
@@ -98,21 +110,29 @@ export class Metrics implements Disposable {
     this.#gauge('auralink_redis_pool_idle', 'Redis connections at rest', () => pools?.redis?.().idle ?? 0)
     this.#gauge('auralink_media_workers', 'Media workers running', () => workers?.().workers ?? 0)
     this.#gauge('auralink_transcodes', 'Tracks being transcoded', () => workers?.().transcodes ?? 0)
-    this.#counters('auralink_worker_restarts_total', 'Media workers replaced after a crash or a hang', [], () => [[{}, workers?.().restarts ?? 0]])
+    this.#counters('auralink_worker_restarts_total', 'Media workers replaced after a crash or a hang', [],
+      () => [[{}, workers?.().restarts ?? 0]])
     this.#gauge('auralink_journal_depth', 'Changes not yet in the database', () => journalDepth?.() ?? 0)
-    this.#counters('auralink_auth_refusals_total', 'Requests not let in', ['reason'], () => [...refusals?.counts ?? []].map(([reason, times]) => [{ reason }, times]))
+    this.#counters('auralink_auth_refusals_total', 'Requests not let in', ['reason'],
+      () => [...refusals?.counts ?? []].map(([reason, times]) => [{ reason }, times]))
   }
 
   #gauge (name: string, help: string, read: () => number): void { this.#gauges(name, help, [], () => [[{}, read()]]) }
 
   #gauges (name: string, help: string, labelNames: string[], read: () => Iterable<Sample>): void {
-    const gauge = new Gauge({ name, help, labelNames, registers: [this.registry], collect () { fill(gauge, read(), (labels, value) => gauge.set(labels, value)) } })
+    const collect = (): void => fill(gauge, read(), (labels, value) => gauge.set(labels, value))
+    const gauge = new Gauge({ name, help, labelNames, registers: [this.registry], collect })
   }
 
   #counters (name: string, help: string, labelNames: string[], read: () => Iterable<Sample>): void {
-    const counter = new Counter({ name, help, labelNames, registers: [this.registry], collect () { fill(counter, read(), (labels, value) => counter.inc(labels, value)) } })
+    const collect = (): void => fill(counter, read(), (labels, value) => counter.inc(labels, value))
+    const counter = new Counter({ name, help, labelNames, registers: [this.registry], collect })
   }
 }
+
+/** A sample for each value of one more label. */
+const both = (labels: Labels, label: string, values: Readonly<Record<string, number>>): Sample[] =>
+  Object.entries(values).map(([name, value]) => [{ ...labels, [label]: name }, value])
 
 /** Puts in what is there now in place of what was there at the scrape before. */
 function fill (metric: { reset (): void }, samples: Iterable<Sample>, put: (labels: Labels, value: number) => void): void {

@@ -23,5 +23,6 @@ export function measure (request: FastifyRequest, reply: FastifyReply, { metrics
   const method = route === 'none' || route === 'other' ? 'any' : request.method === 'HEAD' ? 'GET' : request.method
   const ms = reply.elapsedTime
   metrics.observeRequest(method, route, reply.statusCode, ms / 1000)
-  if (log.level === 'debug') log.debug({ request: request.id, method: request.method, route: url, status: reply.statusCode, ms: Math.round(ms) }, 'request')
+  if (log.level !== 'debug') return
+  log.debug({ request: request.id, method: request.method, route: url, status: reply.statusCode, ms: Math.round(ms) }, 'request')
 }

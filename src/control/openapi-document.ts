@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
 type Fields = { [name: string]: Json }
+type Generated = { components: { schemas: Fields } & Fields, paths: Record<string, Record<string, Fields>> }
 
 /** Shapes that are sent to us: what may be left out of them is what the sender may leave out. */
 const sentToUs = /(?:Request|Change)$/
@@ -12,7 +13,7 @@ const TWIN = 'Input'
  * either direction), times without the regular expression that proves them, answers with a description, operations with an id.
  */
 export function tidied (document: object): object {
-  const { components, paths, ...rest } = structuredClone(document) as { components: { schemas: Fields } & Fields, paths: Record<string, Record<string, Fields>> }
+  const { components, paths, ...rest } = structuredClone(document) as Generated
   const schemas: Fields = {}
   for (const [name, schema] of Object.entries(components.schemas)) {
     const plain = name.endsWith(TWIN) ? name.slice(0, -TWIN.length) : name

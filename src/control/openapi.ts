@@ -11,7 +11,11 @@ export async function describeApi (app: FastifyInstance, version: string, apiKey
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'AuraLink Ingress-Egress', version, description: 'Phones, encoders, WebRTC apps, streaming platforms and recordings, in and out of one real-time conference.' },
+      info: {
+        title: 'AuraLink Ingress-Egress',
+        version,
+        description: 'Phones, encoders, WebRTC apps, streaming platforms and recordings, in and out of one real-time conference.'
+      },
       components: {
         securitySchemes: {
           apiKey: { type: 'apiKey', in: 'header', name: apiKeyHeader },
@@ -23,7 +27,8 @@ export async function describeApi (app: FastifyInstance, version: string, apiKey
       const { schema, url } = jsonSchemaTransform(input)
       const scope = input.route.config?.scope
       const open = scope === undefined || scope === 'none'
-      return { url, schema: { ...schema, security: open ? [] : [{ apiKey: [] }, { bearer: [] }], ...(open ? {} : { description: scopeSentence(scope) }) } }
+      const access = open ? { security: [] } : { security: [{ apiKey: [] }, { bearer: [] }], description: scopeSentence(scope) }
+      return { url, schema: { ...schema, ...access } }
     },
     transformObject: jsonSchemaTransformObject
   })
@@ -40,6 +45,11 @@ export function descriptionRoutes (app: FastifyInstance): void {
     json = JSON.stringify(document)
     page = docsPage(document)
   })
-  app.get('/openapi.json', { schema: { tags: ['description'], summary: 'This API, as OpenAPI 3.1', response: { 200: bytes('The document', 'application/json') } } }, (_request, reply) => reply.type(JSON_TYPE).send(json))
-  app.get('/docs', { schema: { tags: ['description'], summary: 'This API, for people', response: { 200: bytes('A page', 'text/html') } } }, (_request, reply) => reply.type('text/html; charset=utf-8').send(page))
+  const tags = ['description']
+  app.get('/openapi.json', {
+    schema: { tags, summary: 'This API, as OpenAPI 3.1', response: { 200: bytes('The document', 'application/json') } }
+  }, (_request, reply) => reply.type(JSON_TYPE).send(json))
+  app.get('/docs', {
+    schema: { tags, summary: 'This API, for people', response: { 200: bytes('A page', 'text/html') } }
+  }, (_request, reply) => reply.type('text/html; charset=utf-8').send(page))
 }

@@ -22,8 +22,18 @@ export type Ingress = {
   readonly streamKey: string
   readonly createdAt: Date
 }
-export type IngressRequest = { readonly protocol: 'rtmp', readonly room: string, readonly identity?: string | undefined, readonly name?: string | undefined }
-export type IngressChange = { readonly room?: string | undefined, readonly identity?: string | undefined, readonly name?: string | undefined, readonly enabled?: boolean | undefined }
+export type IngressRequest = {
+  readonly protocol: 'rtmp'
+  readonly room: string
+  readonly identity?: string | undefined
+  readonly name?: string | undefined
+}
+export type IngressChange = {
+  readonly room?: string | undefined
+  readonly identity?: string | undefined
+  readonly name?: string | undefined
+  readonly enabled?: boolean | undefined
+}
 
 /** The doors encoders come through. */
 export interface Ingresses {

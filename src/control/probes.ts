@@ -7,8 +7,9 @@ import type { ControlParts, PoolStats } from './parts.ts'
 import { withoutCredentials } from './dependencies.ts'
 
 /** Who we are, as `/status` shows it. */
-export type ServiceInfo = { readonly name: string, readonly version: string, readonly environment: string, readonly region: string, readonly bridgeId: string }
+export type ServiceInfo = Readonly<Record<'name' | 'version' | 'environment' | 'region' | 'bridgeId', string>>
 
+const tags = ['probes']
 const checks = z.record(z.string(), z.boolean())
 const health = z.object({ status: z.literal('healthy'), checks, timestamp: z.int() }).meta({ id: 'Health' })
 const readiness = z.object({ status: z.enum(['ready', 'not_ready']), checks, timestamp: z.int() }).meta({ id: 'Readiness' })
@@ -49,9 +50,12 @@ export function probes (app: FastifyInstance, { dependencies, bridge, clock }: P
   prepare()
   dependencies.onChange = prepare
 
-  app.get('/health', { schema: { tags: ['probes'], summary: 'Is the process alive', response: { 200: health } } },
-    (_request, reply) => send(reply, alive, clock.wall()))
-  app.get('/ready', { schema: { tags: ['probes'], summary: 'Should it get work', response: { 200: readiness, 503: readiness } } }, (_request, reply) => {
+  app.get('/health', {
+    schema: { tags, summary: 'Is the process alive', response: { 200: health } }
+  }, (_request, reply) => send(reply, alive, clock.wall()))
+  app.get('/ready', {
+    schema: { tags, summary: 'Should it get work', response: { 200: readiness, 503: readiness } }
+  }, (_request, reply) => {
     if (ready.draining !== bridge.draining) prepare()
     if (!ready.isReady) reply.code(503)
     return send(reply, ready.body, clock.wall())
@@ -61,9 +65,13 @@ export function probes (app: FastifyInstance, { dependencies, bridge, clock }: P
 export type StatusOptions = { readonly service: ServiceInfo, readonly scope: Scope | 'none' }
 
 /** The whole state on one page, for a person or a dashboard. Holds no secret: endpoints are shown without credentials. */
-export function statusRoute (app: FastifyInstance, { dependencies, bridge, clock, pools }: ControlParts, { service, scope }: StatusOptions): void {
+export function statusRoute (app: FastifyInstance, parts: ControlParts, { service, scope }: StatusOptions): void {
+  const { dependencies, bridge, clock, pools } = parts
   const max = memoryMax()
-  app.get('/status', { config: { scope }, schema: { tags: ['probes'], summary: 'Everything about this bridge', response: { 200: status } } }, () => ({
+  app.get('/status', {
+    config: { scope },
+    schema: { tags, summary: 'Everything about this bridge', response: { 200: status } }
+  }, () => ({
     status: dependencies.ready && !bridge.draining ? 'ready' : 'not_ready',
     checks: checksNow(dependencies),
     timestamp: Math.trunc(clock.wall()),

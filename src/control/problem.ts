@@ -47,11 +47,13 @@ const frameworkDetails: Readonly<Record<string, string>> = {
   FST_ERR_BAD_URL: 'The path is not a valid URL path.'
 }
 
+const tookTooLong = 'This took too long. It may still happen: look before you try again.'
+
 /** Any error as one of ours. Foreign ones from 500 up become `internal`: what they say stays in the log. */
 export function toAppError (error: unknown): AppError {
   if (error instanceof AppError) return error
   const { statusCode = 500, code = '' } = (error ?? {}) as Partial<FastifyError>
-  if (code === 'FST_ERR_HANDLER_TIMEOUT') return new AppError('dependency_unavailable', 'This took too long. It may still happen: look before you try again.')
+  if (code === 'FST_ERR_HANDLER_TIMEOUT') return new AppError('dependency_unavailable', tookTooLong)
   if (statusCode >= 500 || statusCode < 400) return new AppError('internal', undefined, { cause: error })
   return new AppError(statusCodes[statusCode] ?? 'bad_request', frameworkDetails[code], { cause: error })
 }
@@ -85,10 +87,11 @@ export function answerErrors (app: FastifyInstance, observers: Observers & { rea
 const describe = (request: FastifyRequest, error: AppError): Record<string, unknown> =>
   ({ request: request.id, method: request.method, route: request.routeOptions.url, error: error.cause ?? error })
 
+const parserCodes: Readonly<Record<string, ErrorCode>> = { HPE_HEADER_OVERFLOW: 'headers_too_large', ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout' }
+
 /** The same for what fails before there is a request: bytes that are not HTTP, headers too long, clients too slow. */
 export function rawProblem (parserCode: string | undefined): string {
-  const code: ErrorCode = parserCode === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : parserCode === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'bad_request'
-  const error = new AppError(code)
+  const error = new AppError(parserCodes[parserCode ?? ''] ?? 'bad_request')
   const body = JSON.stringify(problemOf(error, ''))
   return `HTTP/1.1 ${error.httpStatus} ${STATUS_CODES[error.httpStatus]}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
     `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`

@@ -12,9 +12,11 @@ const count = z.int().min(0)
 const named = <T extends z.ZodType>(id: string, schema: T): T => schema.meta({ id }) as T
 
 export const roomName = z.string('expected a room name')
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/, 'expected 1 to 128 letters, digits, dots, dashes, underscores or tildes, starting with a letter or digit')
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/,
+    'expected 1 to 128 letters, digits, dots, dashes, underscores or tildes, starting with a letter or digit')
 /** Text a person reads: anything but control characters. */
-export const label = (max: number) => z.string('expected text').min(1, 'expected at least one character').max(max, `expected at most ${max} characters`)
+export const label = (max: number) => z.string('expected text').min(1, 'expected at least one character')
+  .max(max, `expected at most ${max} characters`)
   .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'expected text without control characters')
 export const identity = label(128)
 
@@ -174,7 +176,11 @@ export const webhook = named('Webhook', z.object({
   createdAt: time
 }))
 export const webhookWithSecret = named('WebhookWithSecret', webhook.extend({ secret: z.string() }))
-export const webhookRequest = named('WebhookRequest', z.strictObject({ url: webhookUrl, events: eventTypes.optional(), description: label(200).optional() }))
+export const webhookRequest = named('WebhookRequest', z.strictObject({
+  url: webhookUrl,
+  events: eventTypes.optional(),
+  description: label(200).optional()
+}))
 export const webhookChange = named('WebhookChange', z.strictObject({
   url: webhookUrl.optional(),
   events: eventTypes.optional(),

@@ -51,9 +51,10 @@ export async function openControl (options: ControlOptions, parts: ControlParts)
   opened.defer(() => closeApp(app))
   await app.listen({ host: options.host, port: options.port })
   app.server.maxConnections = limits.maxConnections
-  const { metricsPort, metricsHost: host = options.host, metricsPath: path = '/metrics' } = options
-  const listener = metricsPort === undefined ? undefined
-    : opened.use(await openMetricsListener({ host, port: metricsPort, path, scope: options.publicMetrics === false ? 'admin' : 'none' }, metrics, auth))
+  const { metricsPort, metricsHost: host = options.host, metricsPath: path = '/metrics', publicMetrics = true } = options
+  const listener = metricsPort === undefined
+    ? undefined
+    : opened.use(await openMetricsListener({ host, port: metricsPort, path, scope: publicMetrics ? 'none' : 'admin' }, metrics, auth))
   const { port, address, family } = app.server.address() as AddressInfo
   const all = address === '0.0.0.0' || address === '::'
   const name = all ? 'localhost' : family === 'IPv6' ? `[${address}]` : address

@@ -1,3 +1,4 @@
+import type { LinkQuality } from '../room/leg.ts'
 import type { Participant } from '../room/room.ts'
 import type { ConferenceInfo, SessionInfo } from '../room/session.ts'
 import type { ApiKeyRow } from './auth/api-keys.ts'
@@ -41,6 +42,9 @@ export const participantView = ({ info, tracks }: Participant, now: number) => (
   }))
 })
 
+const qualityView = ({ packetsLost, jitterMs, roundTripMs }: LinkQuality) =>
+  ({ packetsLost, jitterMs: jitterMs ?? null, roundTripMs: roundTripMs ?? null })
+
 export const sessionView = ({ stats, ...info }: SessionInfo) => ({
   id: info.id,
   type: info.kind,
@@ -59,7 +63,7 @@ export const sessionView = ({ stats, ...info }: SessionInfo) => ({
     packetsOut: stats.packetsOut,
     bytesIn: stats.bytesIn,
     bytesOut: stats.bytesOut,
-    quality: stats.quality ? { packetsLost: stats.quality.packetsLost, jitterMs: stats.quality.jitterMs ?? null, roundTripMs: stats.quality.roundTripMs ?? null } : null,
+    quality: stats.quality ? qualityView(stats.quality) : null,
     advice: stats.advice.map(({ code, message, remedy }) => ({ code, message, remedy })),
     detail: { ...stats.detail }
   }
@@ -67,6 +71,9 @@ export const sessionView = ({ stats, ...info }: SessionInfo) => ({
 
 export const ingressView = ({ id, protocol, room, identity, name, enabled, createdAt }: Ingress, url: string, live: boolean) =>
   ({ id, protocol, room, identity, name, enabled, url, live, createdAt: iso(createdAt) })
+
+const partTrackView = ({ kind, codec, width, height, clockRate }: RecordingInfo['parts'][number]['tracks'][number]) =>
+  ({ kind, codec, width: width ?? null, height: height ?? null, clockRate })
 
 export const recordingView = (info: RecordingInfo) => ({
   id: info.id,
@@ -81,9 +88,8 @@ export const recordingView = (info: RecordingInfo) => ({
   endedAt: isoOrNull(info.endedAt),
   durationMs: info.durationMs,
   sizeBytes: info.sizeBytes,
-  parts: info.parts.map(({ index, startMs, durationMs, sizeBytes, tracks }) => ({
-    index, startMs, durationMs, sizeBytes, tracks: tracks.map(({ kind, codec, width, height, clockRate }) => ({ kind, codec, width: width ?? null, height: height ?? null, clockRate }))
-  })),
+  parts: info.parts.map(({ index, startMs, durationMs, sizeBytes, tracks }) =>
+    ({ index, startMs, durationMs, sizeBytes, tracks: tracks.map(partTrackView) })),
   reason: info.reason,
   errorCode: info.errorCode ?? null
 })
@@ -96,11 +102,20 @@ export const webhookView = ({ id, url, events, description, enabled, disabledRea
 export const deliveryView = ({ eventId, state, attempts, lastStatus, nextAttemptAt }: WebhookDelivery) =>
   ({ eventId, state, attempts, lastStatus: lastStatus ?? null, nextAttemptAt: isoOrNull(nextAttemptAt) })
 
-export const apiKeyView = ({ id, name, scopes, room, createdAt, expiresAt, lastUsedAt }: ApiKeyRow) =>
-  ({ id, name, scopes: [...scopes], room: room ?? null, createdAt: iso(createdAt), expiresAt: isoOrNull(expiresAt), lastUsedAt: isoOrNull(lastUsedAt) })
+export const apiKeyView = ({ id, name, scopes, room, createdAt, expiresAt, lastUsedAt }: ApiKeyRow) => ({
+  id,
+  name,
+  scopes: [...scopes],
+  room: room ?? null,
+  createdAt: iso(createdAt),
+  expiresAt: isoOrNull(expiresAt),
+  lastUsedAt: isoOrNull(lastUsedAt)
+})
+
+type Listing<V> = { items: V[], next: string | null }
 
 /** One page of a list, and how to get the next. `found` was asked for one more than fits, to know whether there is a next. */
-export function pageOf<T, V> (found: readonly T[], { limit }: Page, view: (item: T) => V, idOf: (item: T) => string): { items: V[], next: string | null } {
+export function pageOf<T, V> (found: readonly T[], { limit }: Page, view: (item: T) => V, idOf: (item: T) => string): Listing<V> {
   const shown = found.slice(0, limit)
   return { items: shown.map(view), next: found.length > limit ? idOf(shown.at(-1)!) : null }
 }

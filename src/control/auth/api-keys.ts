@@ -28,7 +28,7 @@ export interface ApiKeyRows {
   used (id: string, at: Date): void
 }
 
-export type NewApiKey = { readonly name: string, readonly scopes: readonly Scope[], readonly room?: string | undefined, readonly expiresAt?: Date | undefined }
+export type NewApiKey = Pick<ApiKeyRow, 'name' | 'scopes'> & { readonly room?: string | undefined, readonly expiresAt?: Date | undefined }
 
 /** How long a key once seen is believed without asking again: a key revoked on another bridge dies within this. */
 const FRESH_MS = 10_000

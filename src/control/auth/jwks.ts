@@ -94,7 +94,8 @@ export async function fetchText (fetch: Fetch, url: string, init: FetchInit): Pr
 /** A key we can check signatures with, or undefined: private, weak, for encryption, or of a kind we do not use. */
 async function importKey (jwk: JWK): Promise<Key | undefined> {
   const algorithm = algorithmOf(jwk)
-  if (!algorithm || 'd' in jwk || (jwk.use !== undefined && jwk.use !== 'sig') || (jwk.alg !== undefined && jwk.alg !== algorithm)) return undefined
+  const { use = 'sig', alg = algorithm } = jwk
+  if (!algorithm || 'd' in jwk || use !== 'sig' || alg !== algorithm) return undefined
   try {
     const key = await importJWK(jwk, algorithm)
     return key instanceof Uint8Array ? undefined : { kid: jwk.kid, algorithm, key }

@@ -180,6 +180,8 @@ function parsed (text: string): Record<string, unknown> {
 function checkedSecret (secret: string | Uint8Array): Uint8Array {
   const bytes = typeof secret === 'string' ? Buffer.from(secret) : secret
   if (bytes.length < MIN_SECRET_BYTES) throw new AppError('bad_request', `security.jwt.secret: expected at least ${MIN_SECRET_BYTES} bytes`)
-  if (/-----BEGIN|"kty"/.test(Buffer.from(bytes).toString('latin1'))) throw new AppError('bad_request', 'security.jwt.secret: this is a key for RS256 or ES256; give it as a JWKS')
+  if (/-----BEGIN|"kty"/.test(Buffer.from(bytes).toString('latin1'))) {
+    throw new AppError('bad_request', 'security.jwt.secret: this is a public key; give it as a JWKS')
+  }
   return bytes
 }

@@ -57,8 +57,14 @@ export class Oidc {
     this.#logins.set(state, { nonce, verifier, browser, until: this.#clock.now() + LOGIN_MS })
     const url = new URL(provider.authorization_endpoint)
     const query = {
-      response_type: 'code', client_id: this.#settings.clientId, redirect_uri: this.#redirectUri, scope: this.#settings.scope ?? 'openid profile email',
-      state, nonce, code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256'
+      response_type: 'code',
+      client_id: this.#settings.clientId,
+      redirect_uri: this.#redirectUri,
+      scope: this.#settings.scope ?? 'openid profile email',
+      state,
+      nonce,
+      code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+      code_challenge_method: 'S256'
     }
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
     return { url: url.href, browser }
@@ -68,7 +74,9 @@ export class Oidc {
   async finish ({ code, state, browser }: { code: string, state: string, browser: string }): Promise<Principal> {
     const login = this.#logins.get(state)
     this.#logins.delete(state) // Once only, whatever comes of it.
-    if (!login || login.until <= this.#clock.now() || login.browser !== browser) throw new AppError('unauthorized', 'This login is not known, or took too long. Please begin again.')
+    if (!login || login.until <= this.#clock.now() || login.browser !== browser) {
+      throw new AppError('unauthorized', 'This login is not known, or took too long. Please begin again.')
+    }
     const claims = await this.#verify(await this.#exchange(code, login.verifier), login.nonce)
     const roles = valueAt(claims, this.#settings.roleClaim)
     const names = (Array.isArray(roles) ? roles : [roles]).filter(role => typeof role === 'string')
@@ -86,8 +94,9 @@ export class Oidc {
       const pair = `${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}` // RFC 6749 section 2.3.1
       headers['authorization'] = `Basic ${Buffer.from(pair).toString('base64')}`
     }
-    const form = { grant_type: 'authorization_code', code, redirect_uri: this.#redirectUri, code_verifier: verifier, ...(clientSecret === undefined ? { client_id: clientId } : {}) }
-    const { status, text } = await this.#ask(endpoint, { method: 'POST', headers, body: new URLSearchParams(form).toString() })
+    const form = new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: this.#redirectUri, code_verifier: verifier })
+    if (clientSecret === undefined) form.set('client_id', clientId)
+    const { status, text } = await this.#ask(endpoint, { method: 'POST', headers, body: form.toString() })
     if (status >= 500) throw new AppError('dependency_unavailable', `The identity provider answered ${status}.`)
     const token = status === 200 ? (JSON.parse(text) as { id_token?: unknown }).id_token : undefined
     if (typeof token !== 'string') throw new AppError('unauthorized', 'The identity provider did not take its own code back.')
@@ -102,8 +111,10 @@ export class Oidc {
       const algorithm = (['RS256', 'ES256', 'EdDSA'] as const).find(name => name === alg)
       const key = algorithm && await this.#jwks.find(kid, algorithm)
       if (!key) throw new AppError('unauthorized')
+      const requiredClaims = ['exp', 'iat', 'sub']
+      const currentDate = new Date(this.#clock.wall())
       const { payload } = await jwtVerify(idToken, key, {
-        issuer, audience: clientId, algorithms: [algorithm], clockTolerance: LEEWAY_SECONDS, currentDate: new Date(this.#clock.wall()), requiredClaims: ['exp', 'iat', 'sub']
+        issuer, audience: clientId, algorithms: [algorithm], clockTolerance: LEEWAY_SECONDS, currentDate, requiredClaims
       })
       const forUs = !Array.isArray(payload.aud) || payload.aud.length === 1 || payload['azp'] === clientId
       if (payload['nonce'] !== nonce || !forUs) throw new AppError('unauthorized')
@@ -131,7 +142,9 @@ export class Oidc {
 
   #checked (document: Partial<Provider> | null): Provider {
     const { issuer, authorization_endpoint, token_endpoint, jwks_uri } = document ?? {}
-    if (issuer?.replace(/\/$/, '') !== this.#settings.issuer) throw new AppError('dependency_unavailable', 'the discovery document is another issuer’s')
+    if (issuer?.replace(/\/$/, '') !== this.#settings.issuer) {
+      throw new AppError('dependency_unavailable', 'the discovery document is another issuer’s')
+    }
     for (const url of [authorization_endpoint, token_endpoint, jwks_uri]) {
       if (!/^https?:\/\//.test(url ?? '')) throw new AppError('dependency_unavailable', 'the discovery document misses an endpoint')
     }
@@ -149,5 +162,10 @@ const random = (): string => randomBytes(32).toString('base64url')
 /** `a.b.c` in an object. A claim's own name may hold dots too: the whole name goes first. */
 function valueAt (claims: Record<string, unknown>, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path]
-  return path.split('.').reduce<unknown>((value, name) => typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined, claims)
+  let value: unknown = claims
+  for (const name of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
+    value = (value as Record<string, unknown>)[name]
+  }
+  return value
 }

@@ -8,7 +8,12 @@ export const MEDIA_TOKEN_TYPE = 'media+jwt'
 const ISSUER = 'auralink-ingress-egress'
 export const MAX_MEDIA_TOKEN_SECONDS = 3600
 
-export type MediaTokenRequest = { readonly subject: string, readonly scopes: readonly Scope[], readonly room: string | undefined, readonly expiresInSeconds: number }
+export type MediaTokenRequest = {
+  readonly subject: string
+  readonly scopes: readonly Scope[]
+  readonly room: string | undefined
+  readonly expiresInSeconds: number
+}
 
 /**
  * Short-lived tokens for browsers and encoders that speak WHIP and WHEP. Signed with a key of their own and typed, so that
@@ -23,7 +28,8 @@ export class TokenMint {
   constructor (clock: Clock, shared?: string) {
     this.#clock = clock
     this.#secret = shared === undefined ? randomBytes(32) : new Uint8Array(hkdfSync('sha256', shared, '', MEDIA_TOKEN_TYPE, 32))
-    this.verifier = new JwtVerifier({ issuer: ISSUER, audience: ISSUER, secret: this.#secret, types: [MEDIA_TOKEN_TYPE], shortLived: true }, clock)
+    const settings = { issuer: ISSUER, audience: ISSUER, secret: this.#secret, types: [MEDIA_TOKEN_TYPE], shortLived: true }
+    this.verifier = new JwtVerifier(settings, clock)
   }
 
   async mint ({ subject, scopes, room, expiresInSeconds }: MediaTokenRequest): Promise<{ token: string, expiresAt: Date }> {

@@ -12,7 +12,12 @@ const tags = ['access']
 const DEFAULT_TOKEN_SECONDS = 300
 const MIN_TOKEN_SECONDS = 10
 
-export const me = z.object({ kind: z.enum(['apiKey', 'token', 'console']), subject: z.string(), scopes: z.array(scope), room: z.string().nullable() }).meta({ id: 'Me' })
+export const me = z.object({
+  kind: z.enum(['apiKey', 'token', 'console']),
+  subject: z.string(),
+  scopes: z.array(scope),
+  room: z.string().nullable()
+}).meta({ id: 'Me' })
 export const meView = ({ kind, subject, scopes, room }: Principal) => ({ kind, subject, scopes: [...scopes], room: room ?? null })
 
 const tokenRequest = z.strictObject({
@@ -25,8 +30,10 @@ const tokenAnswer = z.object({ token: z.string(), expiresAt: z.iso.datetime() })
 
 /** Who am I; and tokens for browsers, worth no more than whoever asks for them. */
 export function accessRoutes (api: Api, auth: Auth): void {
-  api.get('/me', { config: { scope: 'any' }, schema: { tags, summary: 'Who you are here, and what you may do', response: responses({ 200: me }) } },
-    async request => meView(principalOf(request)))
+  api.get('/me', {
+    config: { scope: 'any' },
+    schema: { tags, summary: 'Who you are here, and what you may do', response: responses({ 200: me }) }
+  }, async request => meView(principalOf(request)))
 
   api.post('/tokens', {
     config: { scope: 'any', audit: 'token.create' },

@@ -34,7 +34,12 @@ export function apiKeyRoutes (api: Api, keys: ApiKeys): void {
 
   api.delete('/api-keys/:id', {
     config: { scope: 'admin', everywhere: true, audit: 'apiKey.delete' },
-    schema: { tags, summary: 'Revoke a key: at once here, within 10 s on other bridges', params: idParameter, response: responses({ 204: noContent }, 404) }
+    schema: {
+      tags,
+      summary: 'Revoke a key: at once here, within 10 s on other bridges',
+      params: idParameter,
+      response: responses({ 204: noContent }, 404)
+    }
   }, async (request, reply) => {
     if (!await keys.revoke(request.params.id)) throw new AppError('not_found', 'There is no such key.')
     return reply.code(204).send(null)

@@ -41,7 +41,12 @@ export function conferenceRoutes (api: Api, { bridge, history, clock }: ControlP
 
   api.get('/conferences/:id', {
     config: { scope: 'rooms' },
-    schema: { tags, summary: 'One conference, by id or by its room’s name', params: idParameter, response: responses({ 200: conference }, 404) }
+    schema: {
+      tags,
+      summary: 'One conference, by id or by its room’s name',
+      params: idParameter,
+      response: responses({ 200: conference }, 404)
+    }
   }, async request => {
     const { id } = request.params
     const room = find(id, principalOf(request))
@@ -54,7 +59,12 @@ export function conferenceRoutes (api: Api, { bridge, history, clock }: ControlP
   api.delete('/conferences/:id', {
     config: { scope: 'rooms', audit: 'conference.close' },
     handlerTimeout: limits.goodbyeTimeoutMs,
-    schema: { tags, summary: 'End a conference: everybody in it is shown the door', params: idParameter, response: responses({ 204: noContent }, 404) }
+    schema: {
+      tags,
+      summary: 'End a conference: everybody in it is shown the door',
+      params: idParameter,
+      response: responses({ 204: noContent }, 404)
+    }
   }, async (request, reply) => {
     await bridge.closeRoom(get(request.params.id, principalOf(request)).name, 'the conference was closed')
     return reply.code(204).send(null)
@@ -62,7 +72,12 @@ export function conferenceRoutes (api: Api, { bridge, history, clock }: ControlP
 
   api.get('/conferences/:id/participants', {
     config: { scope: 'rooms' },
-    schema: { tags, summary: 'Who is in it, and what they send', params: idParameter, response: responses({ 200: listOf(participant) }, 404) }
+    schema: {
+      tags,
+      summary: 'Who is in it, and what they send',
+      params: idParameter,
+      response: responses({ 200: listOf(participant) }, 404)
+    }
   }, async request => {
     const room = get(request.params.id, principalOf(request))
     return { items: [...room.participants.values()].map(p => participantView(p, clock.now())), next: null }
@@ -71,7 +86,12 @@ export function conferenceRoutes (api: Api, { bridge, history, clock }: ControlP
   api.delete('/conferences/:id/participants/:participantId', {
     config: { scope: 'rooms', audit: 'participant.kick' },
     handlerTimeout: limits.goodbyeTimeoutMs,
-    schema: { tags, summary: 'Show a participant the door', params: participantParameters, response: responses({ 204: noContent }, 404, 409) }
+    schema: {
+      tags,
+      summary: 'Show a participant the door',
+      params: participantParameters,
+      response: responses({ 204: noContent }, 404, 409)
+    }
   }, async (request, reply) => {
     const found = get(request.params.id, principalOf(request)).find(request.params.participantId)
     if (!found) throw new AppError('not_found', 'There is no such participant in this conference.')

@@ -10,8 +10,13 @@ import { noContent, responses } from './responses.ts'
 const tags = ['console']
 const secret = z.string('expected text').min(1, 'expected at least one character').max(1_000, 'expected at most 1000 characters')
 const credentials = z.union([z.strictObject({ token: secret }), z.strictObject({ apiKey: secret })], 'expected either token or apiKey')
-const ways = z.object({ token: z.boolean(), apiKey: z.boolean(), oidc: z.string().nullable().meta({ description: 'where to go to log in at the provider' }) })
-const callbackQuery = z.object({ code: z.string().max(4_000).optional(), state: z.string().max(200).optional(), error: z.string().max(200).optional() })
+const ways = z.object({
+  token: z.boolean(),
+  apiKey: z.boolean(),
+  oidc: z.string().nullable().meta({ description: 'where to go to log in at the provider' })
+})
+/** Not strict: providers add what they like. */
+const callbackQuery = z.object({ code: z.string().max(4_000).optional(), state: z.string().max(200).optional() })
 
 const BASE = '/api/v1/console'
 /** Ties a login at the provider to the browser that began it. Lax, because the way back begins at another site. */
@@ -26,7 +31,12 @@ export function consoleRoutes (api: Api, auth: Auth): void {
 
   api.post('/console/login', {
     config: { scope: 'none', audit: 'console.login' },
-    schema: { tags, summary: 'Log in with the one-time token of the first start, or with an API key', body: credentials, response: responses({ 200: me }) }
+    schema: {
+      tags,
+      summary: 'Log in with the one-time token of the first start, or with an API key',
+      body: credentials,
+      response: responses({ 200: me })
+    }
   }, async (request, reply) => {
     const { cookie, principal } = await auth.login(request, request.body)
     request.principal = principal
@@ -45,11 +55,15 @@ export function consoleRoutes (api: Api, auth: Auth): void {
 
   if (!oidc) return
 
-  api.get('/console/oidc/login', { config: { scope: 'none' }, exposeHeadRoute: false, schema: { tags, summary: 'Log in at the identity provider', response: responses({ 302: z.null() }) } },
-    async (request, reply) => {
-      const { url, browser } = await oidc.begin()
-      return reply.setCookie(OIDC_COOKIE, browser, { ...cookieOptions(request), sameSite: 'lax', path: `${BASE}/oidc`, maxAge: oidc.loginSeconds }).redirect(url, 302)
-    })
+  api.get('/console/oidc/login', {
+    config: { scope: 'none' },
+    exposeHeadRoute: false,
+    schema: { tags, summary: 'Log in at the identity provider', response: responses({ 302: z.null() }) }
+  }, async (request, reply) => {
+    const { url, browser } = await oidc.begin()
+    const cookie = { ...cookieOptions(request), sameSite: 'lax', path: `${BASE}/oidc`, maxAge: oidc.loginSeconds } as const
+    return reply.setCookie(OIDC_COOKIE, browser, cookie).redirect(url, 302)
+  })
 
   api.get('/console/oidc/callback', {
     config: { scope: 'none' },

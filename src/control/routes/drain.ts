@@ -16,6 +16,8 @@ export function drainRoutes (api: Api, bridge: Bridge, drain: () => void): void 
     return reply.code(202).send({ draining: bridge.draining, sessions: bridge.sessions.size })
   })
 
-  api.get('/drain', { config: { scope: 'admin', everywhere: true }, schema: { tags, summary: 'How far draining is', response: responses({ 200: drainState }) } },
-    async () => ({ draining: bridge.draining, sessions: bridge.sessions.size }))
+  api.get('/drain', {
+    config: { scope: 'admin', everywhere: true },
+    schema: { tags, summary: 'How far draining is', response: responses({ 200: drainState }) }
+  }, async () => ({ draining: bridge.draining, sessions: bridge.sessions.size }))
 }

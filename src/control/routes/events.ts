@@ -13,7 +13,10 @@ import { bytes, responses } from './responses.ts'
 const tags = ['events']
 const sequence = z.coerce.number('expected a number').int('expected a whole number').min(0, 'expected at least 0')
 const listQuery = z.strictObject({ after: sequence.default(0), limit: page.limit, room: roomName.optional() })
-const streamQuery = z.strictObject({ after: sequence.optional().meta({ description: 'from now on, if neither this nor Last-Event-ID is given' }), room: roomName.optional() })
+const streamQuery = z.strictObject({
+  after: sequence.optional().meta({ description: 'from now on, if neither this nor Last-Event-ID is given' }),
+  room: roomName.optional()
+})
 
 /** Everything that happens, in one order: by pages, or as it comes. */
 export function eventRoutes (api: Api, events: Events, streams: EventStreams): void {
@@ -24,7 +27,12 @@ export function eventRoutes (api: Api, events: Events, streams: EventStreams): v
 
   api.get('/events', {
     config: { scope: 'rooms' },
-    schema: { tags, summary: 'Events after one already seen, oldest first', querystring: listQuery, response: responses({ 200: listOf(event) }) }
+    schema: {
+      tags,
+      summary: 'Events after one already seen, oldest first',
+      querystring: listQuery,
+      response: responses({ 200: listOf(event) })
+    }
   }, async request => {
     const { after, limit, room } = request.query
     const found = await events.after(after, { limit: limit + 1, room: roomFor(principalOf(request), room) })
@@ -35,7 +43,12 @@ export function eventRoutes (api: Api, events: Events, streams: EventStreams): v
   api.get('/events/stream', {
     config: { scope: 'rooms', endless: true },
     exposeHeadRoute: false,
-    schema: { tags, summary: 'Events as they come (text/event-stream)', querystring: streamQuery, response: responses({ 200: bytes('A stream of events', 'text/event-stream') }) }
+    schema: {
+      tags,
+      summary: 'Events as they come (text/event-stream)',
+      querystring: streamQuery,
+      response: responses({ 200: bytes('A stream of events', 'text/event-stream') })
+    }
   }, async (request, reply) => {
     const room = roomFor(principalOf(request), request.query.room)
     const last = lastEventId(request.headers['last-event-id'])

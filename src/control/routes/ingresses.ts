@@ -38,7 +38,12 @@ export function ingressRoutes (api: Api, ingresses: Ingresses, { bridge }: Contr
 
   api.get('/ingresses', {
     config: { scope: 'rooms' },
-    schema: { tags, summary: 'Doors, newest first, without their keys', querystring: z.strictObject({ ...page, room: roomName.optional() }), response: responses({ 200: listOf(ingress) }) }
+    schema: {
+      tags,
+      summary: 'Doors, newest first, without their keys',
+      querystring: z.strictObject({ ...page, room: roomName.optional() }),
+      response: responses({ 200: listOf(ingress) })
+    }
   }, async request => {
     const { room = principalOf(request).room, limit, after } = request.query
     if (room !== undefined && !mayUse(principalOf(request), room)) return { items: [], next: null }
@@ -53,7 +58,13 @@ export function ingressRoutes (api: Api, ingresses: Ingresses, { bridge }: Contr
 
   api.patch('/ingresses/:id', {
     config: { scope: 'rooms', audit: 'ingress.update' },
-    schema: { tags, summary: 'Change a door; what is coming through goes on as it was', params: idParameter, body: ingressChange, response: responses({ 200: ingress }, 404) }
+    schema: {
+      tags,
+      summary: 'Change a door; what is coming through goes on as it was',
+      params: idParameter,
+      body: ingressChange,
+      response: responses({ 200: ingress }, 404)
+    }
   }, async request => {
     const { id } = await get(request.params.id, request)
     if (request.body.room !== undefined) requireRoom(principalOf(request), request.body.room)

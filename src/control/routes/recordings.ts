@@ -15,9 +15,12 @@ const tags = ['recordings']
 const MAX_PART = 9_999
 const listQuery = z.strictObject({ ...page, room: roomName.optional(), state: z.enum(recordingStates).optional() })
 const fileQuery = z.strictObject({
-  part: z.coerce.number('expected a number').int('expected a whole number').min(1, 'expected at least 1').max(MAX_PART, `expected at most ${MAX_PART}`).optional(),
+  part: z.coerce.number('expected a number').int('expected a whole number').min(1, 'expected at least 1')
+    .max(MAX_PART, `expected at most ${MAX_PART}`).optional(),
   download: z.enum(['0', '1'], 'expected 0 or 1').optional().meta({ description: '1: to be saved rather than played' })
 })
+
+type FileRequest = { Params: z.infer<typeof idParameter>, Querystring: z.infer<typeof fileQuery> }
 
 /** Starting, stopping, finding, fetching recordings. */
 export function recordingRoutes (api: Api, recordings: Recordings): void {
@@ -29,7 +32,12 @@ export function recordingRoutes (api: Api, recordings: Recordings): void {
 
   api.post('/recordings', {
     config: { scope: 'record', audit: 'recording.start' },
-    schema: { tags, summary: 'Record a participant of a room', body: recordingRequest, response: responses({ 201: recording }, 404, 409, 507) }
+    schema: {
+      tags,
+      summary: 'Record a participant of a room',
+      body: recordingRequest,
+      response: responses({ 201: recording }, 404, 409, 507)
+    }
   }, async (request, reply) => {
     requireRoom(principalOf(request), request.body.room)
     const started = await recordings.start(request.body)
@@ -54,14 +62,19 @@ export function recordingRoutes (api: Api, recordings: Recordings): void {
   api.post('/recordings/:id/stop', {
     config: { scope: 'record', audit: 'recording.stop' },
     handlerTimeout: limits.goodbyeTimeoutMs,
-    schema: { tags, summary: 'Stop it; the file is complete when the state says so', params: idParameter, response: responses({ 200: recording }, 404, 409) }
+    schema: {
+      tags,
+      summary: 'Stop it; the file is complete when the state says so',
+      params: idParameter,
+      response: responses({ 200: recording }, 404, 409)
+    }
   }, async request => {
     const stopped = await recordings.stop((await get(request.params.id, request)).id)
     if (!stopped) throw unknown()
     return recordingView(stopped)
   })
 
-  const file = async (request: FastifyRequest<{ Params: { id: string }, Querystring: { part?: number | undefined, download?: string | undefined } }>, reply: FastifyReply) => {
+  const file = async (request: FastifyRequest<FileRequest>, reply: FastifyReply) => {
     const { part, download } = request.query
     const { id } = await get(request.params.id, request)
     const found = part === undefined ? await recordings.file(id) : await recordings.file(id, part)
@@ -70,10 +83,14 @@ export function recordingRoutes (api: Api, recordings: Recordings): void {
   }
   const fileSchema = { tags, summary: 'The file itself, whole or by ranges; also while it grows', params: idParameter, querystring: fileQuery }
   const types = ['video/mp4', 'audio/mp4']
-  const answers = responses({ 200: bytes('The file', ...types), 206: bytes('A part of it', ...types), 304: noContent }, 404, 416)
+  const response = responses({ 200: bytes('The file', ...types), 206: bytes('A part of it', ...types), 304: noContent }, 404, 416)
   // HEAD has a route of its own: the one Fastify makes would read the whole file to throw it away.
-  api.get('/recordings/:id/file', { config: { scope: 'record', endless: true }, exposeHeadRoute: false, schema: { ...fileSchema, response: answers } }, file)
-  api.head('/recordings/:id/file', { config: { scope: 'record' }, schema: { ...fileSchema, response: answers } }, file)
+  api.get('/recordings/:id/file', {
+    config: { scope: 'record', endless: true },
+    exposeHeadRoute: false,
+    schema: { ...fileSchema, response }
+  }, file)
+  api.head('/recordings/:id/file', { config: { scope: 'record' }, schema: { ...fileSchema, response } }, file)
 
   api.delete('/recordings/:id', {
     config: { scope: 'record', audit: 'recording.delete' },

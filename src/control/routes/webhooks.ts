@@ -33,7 +33,13 @@ export function webhookRoutes (api: Api, webhooks: Webhooks): void {
 
   api.patch('/webhooks/:id', {
     config: { scope: 'admin', everywhere: true, audit: 'webhook.update' },
-    schema: { tags, summary: 'Change or enable it again', params: idParameter, body: webhookChange, response: responses({ 200: webhook }, 404) }
+    schema: {
+      tags,
+      summary: 'Change or enable it again',
+      params: idParameter,
+      body: webhookChange,
+      response: responses({ 200: webhook }, 404)
+    }
   }, async request => webhookView(known(await webhooks.update(request.params.id, request.body))))
 
   api.delete('/webhooks/:id', {
@@ -46,12 +52,23 @@ export function webhookRoutes (api: Api, webhooks: Webhooks): void {
 
   api.post('/webhooks/:id/rotate-secret', {
     config: { scope: 'admin', everywhere: true, audit: 'webhook.rotateSecret' },
-    schema: { tags, summary: 'A new secret; the old one stays valid beside it for a day', params: idParameter, response: responses({ 200: secretAnswer }, 404) }
+    schema: {
+      tags,
+      summary: 'A new secret; the old one stays valid beside it for a day',
+      params: idParameter,
+      response: responses({ 200: secretAnswer }, 404)
+    }
   }, async request => ({ secret: known(await webhooks.rotateSecret(request.params.id)) }))
 
   api.get('/webhooks/:id/deliveries', {
     config: { scope: 'admin', everywhere: true },
-    schema: { tags, summary: 'What was sent there, newest first', params: idParameter, querystring: z.strictObject(page), response: responses({ 200: listOf(delivery) }, 404) }
+    schema: {
+      tags,
+      summary: 'What was sent there, newest first',
+      params: idParameter,
+      querystring: z.strictObject(page),
+      response: responses({ 200: listOf(delivery) }, 404)
+    }
   }, async request => {
     known(await webhooks.get(request.params.id))
     const { limit, after } = request.query
@@ -60,7 +77,13 @@ export function webhookRoutes (api: Api, webhooks: Webhooks): void {
 
   api.post('/webhooks/:id/redeliver', {
     config: { scope: 'admin', everywhere: true, audit: 'webhook.redeliver' },
-    schema: { tags, summary: 'Send an event there again', params: idParameter, body: redeliverBody, response: responses({ 202: z.object({ eventId: z.string() }) }, 404) }
+    schema: {
+      tags,
+      summary: 'Send an event there again',
+      params: idParameter,
+      body: redeliverBody,
+      response: responses({ 202: z.object({ eventId: z.string() }) }, 404)
+    }
   }, async (request, reply) => {
     if (!await webhooks.redeliver(request.params.id, request.body.eventId)) throw new AppError('not_found', 'There is no such webhook or event.')
     return reply.code(202).send(request.body)
