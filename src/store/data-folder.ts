@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import { constants, copyFileSync, linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { open, readFile, rename } from 'node:fs/promises'
 import path from 'node:path'
 import { AppError } from '../lib/errors.ts'
@@ -25,15 +25,9 @@ export function lockFolder (folder: string, name = 'lock'): Disposable {
   return { [Symbol.dispose]: () => removeFile(file) }
 }
 
-/** link(2) makes the name and its content appear at once, or not at all: nobody ever reads half a lock. */
 function claim (mine: string, file: string, folder: string): void {
   for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      linkSync(mine, file)
-      return
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
+    if (place(mine, file)) return
     const holder = readHolder(file)
     if (holder && isAlive(holder)) {
       throw new AppError('conflict', `the folder ${folder} is in use by process ${holder.pid}: stop it, or give this one another DATA_DIR`)
@@ -43,17 +37,34 @@ function claim (mine: string, file: string, folder: string): void {
   throw new AppError('conflict', `the folder ${folder} is being taken by another process`)
 }
 
+/**
+ * link(2) makes the name and its content appear at once, or not at all: nobody ever reads half a lock. Where there are no links
+ * (some network and container volumes) a copy has to do.
+ * @returns false when there is one already
+ */
+function place (mine: string, file: string): boolean {
+  for (const put of [linkSync, (from: string, to: string) => copyFileSync(from, to, constants.COPYFILE_EXCL)]) {
+    try {
+      put(mine, file)
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false
+    }
+  }
+  throw new AppError('internal', `no lock can be made in ${path.dirname(file)}: is it writable?`)
+}
+
 /** Moves a dead holder's lock away; if somebody has taken the lock since we looked, it is put back. */
 function setAside (file: string, seen: Holder | undefined): void {
   const aside = `${file}.stale.${process.pid}`
   try {
     renameSync(file, aside)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    if (codeOf(error) === 'ENOENT') return
     throw error
   }
   const moved = readHolder(aside)
-  if (moved && (moved.pid !== seen?.pid || moved.birth !== seen.birth)) linkSync(aside, file)
+  if (moved && (moved.pid !== seen?.pid || moved.birth !== seen.birth)) place(aside, file)
   removeFile(aside)
 }
 
@@ -69,10 +80,14 @@ function isAlive ({ pid, birth }: Holder): boolean {
   try {
     process.kill(pid, 0)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    if (codeOf(error) === 'ESRCH') return false
   }
-  return birthOf(pid) === birth
+  const now = birthOf(pid)
+  return now === birth || now === UNKNOWN
 }
+
+const UNKNOWN = 'unknown'
+const GONE = 'gone'
 
 /** Boot id and start time (proc(5), field 22) on Linux; elsewhere the pid has to do. One that is dead but not buried is gone. */
 function birthOf (pid: number): string {
@@ -81,17 +96,19 @@ function birthOf (pid: number): string {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' ? 'gone' : `${boot}/${fields[22 - 3]}`
-  } catch {
-    return 'gone'
+    return fields[0] === 'Z' ? GONE : `${boot}/${fields[22 - 3]}`
+  } catch (error) {
+    return codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH' ? GONE : UNKNOWN
   }
 }
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
 function removeFile (file: string): void {
   try {
     unlinkSync(file)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    if (codeOf(error) !== 'ENOENT') throw error
   }
 }
 
@@ -103,7 +120,7 @@ export async function keptSecret (file: string, make: () => string): Promise<{ s
   try {
     return { secret: (await readFile(file, 'utf8')).trim(), isNew: false }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    if (codeOf(error) !== 'ENOENT') throw error
   }
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
   const secret = make()

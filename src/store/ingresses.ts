@@ -16,6 +16,7 @@ export type Ingress = {
   readonly identity: string
   readonly name: string
   readonly enabled: boolean
+  /** Empty when it can no longer be shown: the data folder's `secret` is not the one it was sealed with. It needs a new one. */
   readonly streamKey: string
   readonly createdAt: Date
 }
@@ -27,7 +28,12 @@ export type IngressRequest = {
   /** One's own instead of a random one; at least 16 characters. */
   readonly streamKey?: string | undefined
 }
-export type IngressChange = { readonly room?: string | undefined, readonly identity?: string | undefined, readonly name?: string | undefined, readonly enabled?: boolean | undefined }
+export type IngressChange = {
+  readonly room?: string | undefined
+  readonly identity?: string | undefined
+  readonly name?: string | undefined
+  readonly enabled?: boolean | undefined
+}
 
 type Row = Selectable<Tables['ingresses']>
 type Surroundings = { readonly vault: Vault, readonly log: Logger }
@@ -127,14 +133,11 @@ export class Ingresses {
   async ensureDemo (): Promise<Ingress> {
     const row = this.#row({ id: DEMO_ID, protocol: 'rtmp', room: 'demo', identity: 'demo', name: 'Demo', streamKey: randomKey() })
     await this.#db.insertInto('ingresses').values(row).onConflict(conflict => conflict.doNothing()).execute()
-    const kept = await this.#db.selectFrom('ingresses').selectAll().where('ingress_id', '=', DEMO_ID).executeTakeFirstOrThrow()
-    try {
-      return this.#opened(this.#remember(kept))
-    } catch { // Sealed with a key that is gone.
-      return (await this.rotateKey(DEMO_ID))!
-    }
+    const kept = await this.get(DEMO_ID)
+    return kept?.streamKey ? kept : (await this.rotateKey(DEMO_ID))!
   }
 
+  /** By the hash of its key: in the database if it answers, else in memory. */
   async #find (hash: string): Promise<Row | undefined> {
     const remembered = this.#remembered.get(hash)
     if (!this.#database.isReady || this.#lookups >= MAX_LOOKUPS) return remembered ?? this.#cannotTell()
@@ -177,6 +180,10 @@ export class Ingresses {
     try {
       const rows = await this.#db.selectFrom('ingresses').selectAll().orderBy('ingress_id', 'desc').limit(MAX_REMEMBERED).execute()
       for (const row of rows) this.#remember(row)
+      const unreadable = rows.filter(row => this.#streamKey(row) === '').length
+      if (unreadable > 0) {
+        this.#log.error({ unreadable }, 'some stream keys were sealed with another secret, and open nothing here: bridges that share a database need the same one')
+      }
     } catch (error) {
       this.#log.warn({ error: messageOf(error) }, 'ingresses could not be read ahead')
     }
@@ -202,8 +209,16 @@ export class Ingresses {
       identity: row.identity,
       name: row.display_name,
       enabled: row.enabled,
-      streamKey: this.#vault.open(row.key_sealed, row.ingress_id),
+      streamKey: this.#streamKey(row),
       createdAt: row.created_at
+    }
+  }
+
+  #streamKey (row: Row): string {
+    try {
+      return this.#vault.open(row.key_sealed, row.ingress_id)
+    } catch {
+      return '' // Said once, at the start.
     }
   }
 }

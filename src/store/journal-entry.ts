@@ -1,4 +1,5 @@
 import { newId } from '../lib/ids.ts'
+import { redacted, redactText } from '../lib/redact.ts'
 import type { ConferenceInfo, ParticipantChange, SessionInfo } from '../room/session.ts'
 
 /** What the journal keeps of a recording. Its other fields are kept as they are, as JSON. */
@@ -50,11 +51,16 @@ export const idOf = (change: Change | PlainChange): string => change.of === 'par
 
 /**
  * Writes a change as one line. PostgreSQL takes neither NUL nor half a surrogate pair in JSON, and strangers choose some of the
- * texts: they are made harmless here, so that no line is ever refused for its characters.
+ * texts: they are made harmless here, so that no line is ever refused for its characters. Reasons and details are cleared of
+ * secrets: rows and events are read by many.
  */
 export function printEntry (change: Change, sequence: number, at: Date, type: string | undefined): string {
   const event = type === undefined ? null : { id: newId('event'), type }
-  const text = JSON.stringify({ sequence, at, event, ...change }, (_key, value: unknown) => typeof value === 'string' ? harmless(value) : value)
+  const text = JSON.stringify({ sequence, at, event, ...change }, (name, value: unknown) => {
+    if (name === 'detail') return redacted(value)
+    if (typeof value !== 'string') return value
+    return harmless(name === 'reason' ? redactText(value) : value)
+  })
   return text.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029') // They end a line for whoever reads lines.
 }
 

@@ -30,6 +30,7 @@ const LAST_RETRY_MS = 1_000
 /** At the end the database gets this long; what it has not taken by then stays on disk for the next start. */
 const CLOSING_MS = 3_000
 const BATCH = 500
+const SAID_EVERY_MS = 10_000
 
 /**
  * Takes every change at once and brings it to the database in order, exactly once. Each change goes to a file first, which is
@@ -62,7 +63,7 @@ export class StoreJournal implements Journal, AsyncDisposable {
     this.#folder = folder
     this.#log = log
     this.#clock = clock
-    this.#tally = new Tally(log, clock)
+    this.#tally = new Tally(log, clock, SAID_EVERY_MS)
     this.#queue = new JournalQueue(files, limits, clock, this.#tally)
     this.#running = this.#run(leftovers, this.#controller.signal)
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import test, { after, before, suite } from 'node:test'
+import { sql } from 'kysely'
 import { conference, participant, session } from '../../test/support/changes.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { type Store, storeRows } from '../../test/support/stores.ts'
@@ -15,6 +16,7 @@ import { Ingresses } from './ingresses.ts'
 import type { RecordingRecord } from './journal-entry.ts'
 import { StoreJournal } from './journal.ts'
 import { RecordingRows } from './recordings.ts'
+import { Retention } from './retention.ts'
 import { Vault } from './sealed.ts'
 
 const log = silentLogger
@@ -171,6 +173,45 @@ for (const row of storeRows()) {
       journal.roomChanged({ ...room, endedAt: over.endedAt })
       await journal.settled()
       assert.deepEqual(await history.conference(room.id), { ...room, endedAt: over.endedAt })
+    })
+
+    test('what ended long ago is deleted, and what goes on is not', async () => {
+      const room = conference({ room: 'retention' })
+      const going = conference({ room: 'retention' })
+      journal.roomChanged(going)
+      journal.roomChanged(room)
+      journal.sessionChanged(session(room.id, { state: 'ended', endedAt: new Date() }))
+      journal.participantChanged(participant(room.id, { leftAt: new Date() }))
+      journal.roomChanged({ ...room, endedAt: new Date() })
+      await journal.settled()
+      const rooms = async () =>
+        (await store.database.db.selectFrom('conferences').select('conference_id').where('room_name', '=', 'retention').orderBy('conference_id').execute()).map(row => row.conference_id)
+      using soon = new Retention({ database: store.database, log, clock: new ManualClock(Date.now() + 3_600_000), historyDays: 1 })
+      await soon.sweep()
+      assert.deepEqual(await rooms(), [going.id, room.id].sort())
+      using later = new Retention({ database: store.database, log, clock: new ManualClock(Date.now() + 25 * 3_600_000), historyDays: 1 })
+      assert.ok(await later.sweep() >= 3)
+      assert.deepEqual(await rooms(), [going.id])
+    })
+
+    test('rows and events hold no secret that a leg let slip', async () => {
+      const room = conference()
+      const slip = session(room.id, {
+        state: 'failed', reason: 'rtmp://example.com/live/canary-key refused the stream', endedAt: new Date(),
+        stats: { packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0, advice: [], detail: { streamKey: 'canary-key', url: 'https://user:canary-key@example.com/' } }
+      })
+      journal.roomChanged(room)
+      journal.sessionChanged(slip)
+      await journal.settled()
+      const rows = await store.database.db.selectFrom('external_sessions').selectAll().where('session_id', '=', slip.id).execute()
+      const events = await store.database.db.selectFrom('events').selectAll().where('session_id', '=', slip.id).execute()
+      assert.doesNotMatch(JSON.stringify([rows, events]), /canary/)
+      assert.match(rows[0]?.end_reason ?? '', /example\.com/)
+    })
+
+    test('sessions of the database are in UTC', async () => {
+      const { rows: [row] } = await sql<{ TimeZone: string }>`show timezone`.execute(store.database.db)
+      assert.match(row?.TimeZone ?? '', /^(UTC|GMT)$/)
     })
 
     test('administrative actions are written down', async () => {

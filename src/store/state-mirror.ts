@@ -7,12 +7,21 @@ import type { Room } from '../room/room.ts'
 import type { Cache, CacheValue } from './cache.ts'
 import { type BridgeFacts, roomBridgesKey, sharedState, statusKey, totals } from './state-keys.ts'
 
-export type MirrorOptions = { readonly cache: Cache, readonly bridge: Bridge, readonly facts: BridgeFacts, readonly log: Logger, readonly clock: Clock }
+export type MirrorOptions = {
+  readonly cache: Cache
+  readonly bridge: Bridge
+  readonly facts: BridgeFacts
+  readonly log: Logger
+  readonly clock: Clock
+  /** How long what a dead bridge wrote stays. */
+  readonly ttlSeconds?: number | undefined
+}
 
 /** A flushed cache is whole again after this. */
 const SYNC_MS = 5_000
-/** Six syncs may fail before anything expires; what a dead bridge wrote is gone after this. */
-const TTL_S = 30
+const TTL_S = 300
+/** A bridge's own status says that it lives, and counts in the sums: it goes first. Six syncs may fail before it does. */
+const STATUS_TTL_S = 30
 /** Changes that come together are written together. */
 const SOON_MS = 100
 /** Commands under way at once: few enough that answers to others do not wait. */
@@ -26,6 +35,7 @@ const BRIDGES = 'bridges'
  */
 export class StateMirror implements AsyncDisposable {
   readonly #options: MirrorOptions
+  readonly #ttl: number
   readonly #tally: Tally
   readonly #ticking: Disposable
   /** What the cache holds of ours, as far as we know: by key, the value as text. */
@@ -38,6 +48,7 @@ export class StateMirror implements AsyncDisposable {
 
   constructor (options: MirrorOptions) {
     this.#options = options
+    this.#ttl = options.ttlSeconds ?? TTL_S
     this.#tally = new Tally(options.log, options.clock, 60_000)
     this.#ticking = options.clock.every(SYNC_MS, () => { void this.sync() })
     this.changed()
@@ -73,18 +84,19 @@ export class StateMirror implements AsyncDisposable {
     const { own, rooms } = sharedState(bridge, facts, room => this.#rates.kbps(room))
     await this.#remove([...this.#written.keys()].filter(key => !own.has(key)))
     await inChunks([...own], ([key, value]) => this.#keep(key, value))
-    await cache.addMember(BRIDGES, facts.bridgeId, TTL_S)
+    await cache.addMember(BRIDGES, facts.bridgeId, this.#ttl)
     const alive = await this.#sumUp()
     await this.#placeInRooms(rooms, alive)
   }
 
   async #keep (key: string, value: CacheValue): Promise<void> {
+    const ttl = key === statusKey(this.#options.facts.bridgeId) ? STATUS_TTL_S : this.#ttl
     const text = JSON.stringify(value)
     const isKnown = this.#written.get(key) === text
     const isEmpty = value.type === 'set' && value.members.length === 0
-    if (isKnown && (isEmpty || await this.#options.cache.touch(key, TTL_S))) return
+    if (isKnown && (isEmpty || await this.#options.cache.touch(key, ttl))) return
     this.#written.delete(key) // If this fails, nobody knows what is there.
-    await this.#options.cache.set(key, value, TTL_S)
+    await this.#options.cache.set(key, value, ttl)
     this.#written.set(key, text)
   }
 
@@ -102,7 +114,7 @@ export class StateMirror implements AsyncDisposable {
     await cache.removeMembers(BRIDGES, bridges.filter(id => !alive.includes(id)))
     for (const [field, key] of Object.entries(totals)) {
       const total = alive.reduce((sum, id) => sum + Number(statuses.get(id)?.[field] ?? 0), 0)
-      await cache.set(key, { type: 'string', text: String(total) }, TTL_S)
+      await cache.set(key, { type: 'string', text: String(total) }, STATUS_TTL_S)
     }
     return new Set(alive)
   }
@@ -112,7 +124,7 @@ export class StateMirror implements AsyncDisposable {
     await inChunks([...this.#rooms].filter(room => !rooms.has(room)), room => cache.removeMembers(roomBridgesKey(room), [bridgeId]))
     this.#rooms = rooms
     await inChunks([...rooms], async room => {
-      await cache.addMember(roomBridgesKey(room), bridgeId, TTL_S)
+      await cache.addMember(roomBridgesKey(room), bridgeId, this.#ttl)
       const dead = (await cache.members(roomBridgesKey(room))).filter(id => !alive.has(id) && id !== bridgeId)
       await cache.removeMembers(roomBridgesKey(room), dead)
     })
