@@ -51,23 +51,26 @@ const INTRODUCTION = `# Configuration
 
 ${MADE}
 
-A setting comes from, each winning over the one before: its default here, the configuration file, its environment variable, and \`--set key=value\`
-on the command line. \`npm start -- --check-config\` lists every mistake at once with its place; \`npm start -- --print-config\` shows every setting with where its
-value comes from, secrets hidden.
+A setting comes from, each winning over the one before: its default here, the configuration file, its environment variable, and \`--set
+key=value\` on the command line. \`npm start -- --check-config\` lists every mistake at once with its place; \`npm start --
+--print-config\` shows every setting with where its value comes from, secrets hidden.
 
-- **The file** is \`${DEFAULT_FILE}\` if it exists, or the one named by \`--config FILE\` or \`CONFIG_FILE\`. It is HOCON; \`auralink.conf\` in this
-  repository is a sample with every key, and is not read by itself. \`include "more.conf"\` works inside the file's own folder; \`url()\` and \`classpath()\` do not.
-  \`\${?NAME}\` reads an environment variable.
-- **Variables** that are empty count as not set. Lists are written with commas: \`MEDIA_PUBLIC_IPS=203.0.113.7,2001:db8::7\`. A secret may be in a file instead: \`DB_PASSWORD_FILE=/run/secrets/db\`.
+- **The file** is \`${DEFAULT_FILE}\` if it exists, or the one named by \`--config FILE\` or \`CONFIG_FILE\`. It is HOCON;
+  \`auralink.conf\` in this repository is a sample with every key, and is not read by itself. \`include "more.conf"\` works inside the
+  file's own folder; \`url()\` and \`classpath()\` do not. \`\${?NAME}\` reads an environment variable.
+- **Variables** that are empty count as not set. Lists are written with commas: \`MEDIA_PUBLIC_IPS=203.0.113.7,2001:db8::7\`. A secret may
+  be in a file instead: \`DB_PASSWORD_FILE=/run/secrets/db\`.
 - **On the command line** keys may leave out \`auralink.\`: \`--set redis.host=redis --set 'sip.codecs=["opus"]'\`.
-- **Durations** are \`500ms\`, \`10s\`, \`5 minutes\`, \`1h\`, \`2d\`; a bare number counts milliseconds (seconds where the type says so). **Sizes** are \`512KiB\`, \`1GiB\`, \`10MB\`;
-  a bare number counts bytes. **true or false** may be \`yes\`, \`on\`, \`no\`, \`off\`. Port 0 is any free port.
+- **Durations** are \`500ms\`, \`10s\`, \`5 minutes\`, \`1h\`, \`2d\`; a bare number counts milliseconds (seconds where the type says so).
+  **Sizes** are \`512KiB\`, \`1GiB\`, \`10MB\`; a bare number counts bytes. **true or false** may be \`yes\`, \`on\`, \`no\`, \`off\`.
+  Port 0 is any free port.
 - **Relative paths** are relative to the working directory.
-- Settings marked *live* change with SIGHUP; for the others the log says that a restart is needed. Settings marked *no effect yet* belong to features that are not there yet; they are accepted,
-  and \`--check-config\` says so.
+- Settings marked *live* change with SIGHUP; for the others the log says that a restart is needed. Settings marked *no effect yet* belong
+  to features that are not there yet; they are accepted, and \`--check-config\` says so.
 - An unknown key is a mistake. Below \`videobridge\` it is only noted, since Jitsi has many that mean nothing here.
-- Without \`DATABASE_URL\` the embedded database is used, without \`REDIS_HOST\` memory, and without \`DASHBOARD_SERVICE_URL\`, \`AI_CORE_GRPC_URL\`, \`WEBRTC_SERVER_URL\` or
-  \`COMMUNICATION_SERVICE_URL\` none of these services: the addresses the original file had for them are shown as examples, not used as defaults.
+- Without \`DATABASE_URL\` the embedded database is used, without \`REDIS_HOST\` memory, and without \`DASHBOARD_SERVICE_URL\`,
+  \`AI_CORE_GRPC_URL\`, \`WEBRTC_SERVER_URL\` or \`COMMUNICATION_SERVICE_URL\` none of these services: the addresses the original file had
+  for them are shown as examples, not used as defaults.
 `
 
 /** The reference page. */
@@ -84,7 +87,9 @@ function docsRow ({ path, setting: { kind, fallback, doc, extras } }: Row): stri
   const key = path.slice(2).join('.') || path.at(-1)
   const example = extras.example === undefined ? '' : ` (e.g. \`${extras.example}\`)`
   const shown = fallback === undefined ? `not set${example}` : describeDefault(fallback)
-  const variables = [extras.env, extras.env !== undefined && extras.secret && `${extras.env}_FILE`].filter(name => typeof name === 'string').map(name => `\`${name}\``)
+  const variables = [extras.env, extras.env !== undefined && extras.secret && `${extras.env}_FILE`]
+    .filter(name => typeof name === 'string').map(name => `\`${name}\``)
   const marks = [extras.secret && '*secret*', extras.live && '*live*', extras.later && '*no effect yet*'].filter(mark => typeof mark === 'string')
-  return `| ${[`\`${key}\``, kind, shown, variables.join(', '), [doc, ...marks].join(' ')].map(cell => cell.replaceAll('|', '\\|').replaceAll('<', '&lt;')).join(' | ')} |`
+  const cells = [`\`${key}\``, kind, shown, variables.join(', '), [doc, ...marks].join(' ')]
+  return `| ${cells.map(cell => cell.replaceAll('|', '\\|').replaceAll('<', '&lt;')).join(' | ')} |`
 }

@@ -90,8 +90,19 @@ test('the seed’s compose file', () => {
 })
 
 test('every mistake at once, each with its place', () => {
-  const conf = file('auralink {\n  redis.prt = 1\n  dashboard.timeout = ten\n  health { dependency_timout = 3s }\n  loging.level = info\n  sip = no\n  limits.sessions = [1]\n  rtmp.destinations = [{ name = x, uri = y }]\n}\nother = 1\n')
-  assert.deepEqual(mistakes({ argv: ['--config', conf, '--set', 'http.port=70000'], env: { ENABLE_SIP: 'maybe', DB_PASSWORD: 'x', DB_PASSWORD_FILE: 'y', JWT_SECRET_FILE: 'missing' } }), [
+  const conf = file(`auralink {
+  redis.prt = 1
+  dashboard.timeout = ten
+  health { dependency_timout = 3s }
+  loging.level = info
+  sip = no
+  limits.sessions = [1]
+  rtmp.destinations = [{ name = x, uri = y }]
+}
+other = 1
+`)
+  const env = { ENABLE_SIP: 'maybe', DB_PASSWORD: 'x', DB_PASSWORD_FILE: 'y', JWT_SECRET_FILE: 'missing' }
+  assert.deepEqual(mistakes({ argv: ['--config', conf, '--set', 'http.port=70000'], env }), [
     'auralink.conf:2:15: auralink.redis.prt: there is no such setting; is it auralink.redis.port?',
     'auralink.conf:3:23: auralink.dashboard.timeout: expected a duration such as 500ms, 10s or 5 minutes, found "ten"',
     'auralink.conf:4:32: auralink.health.dependency_timout: there is no such setting; is it auralink.health.dependency_timeout?',
@@ -136,7 +147,8 @@ test('lists by variable and command line', () => {
 })
 
 test('addresses, ranges and ports are checked one by one', () => {
-  assert.deepEqual(mistakes({ env: { MEDIA_PUBLIC_IPS: '203.0.113.7,host', TRUSTED_PROXIES: '10.0.0.0/8,proxy', OUTBOUND_ALLOW_PRIVATE: 'media:8443,10.0.0.0/8,http://x', OUTBOUND_EXTRA_PORTS: '8080,http' } }), [
+  const outbound = { OUTBOUND_ALLOW_PRIVATE: 'media:8443,10.0.0.0/8,http://x', OUTBOUND_EXTRA_PORTS: '8080,http' }
+  assert.deepEqual(mistakes({ env: { MEDIA_PUBLIC_IPS: '203.0.113.7,host', TRUSTED_PROXIES: '10.0.0.0/8,proxy', ...outbound } }), [
     'environment variable MEDIA_PUBLIC_IPS: auralink.media.public_ips: expected an IPv4 or IPv6 address, found "host"',
     'environment variable OUTBOUND_ALLOW_PRIVATE: auralink.security.outbound.allow_private: expected a host, an address or a CIDR, with a port or without, found "http://x"',
     'environment variable OUTBOUND_EXTRA_PORTS: auralink.security.outbound.extra_ports: expected a port from 1 to 65535, found "http"',

@@ -12,7 +12,8 @@ export class ConfigError extends Error {
 
   constructor (unsorted: readonly Problem[]) {
     const problems = unsorted.toSorted(byPlace)
-    super(`The configuration has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}:\n${problems.map(p => `  ${describeProblem(p)}`).join('\n')}`)
+    const count = problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`
+    super(`The configuration has ${count}:\n${problems.map(problem => `  ${describeProblem(problem)}`).join('\n')}`)
     this.name = 'ConfigError'
     this.problems = problems
   }

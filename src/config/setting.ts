@@ -65,6 +65,7 @@ const simple = <T>(expected: string, get: (value: HoconValue) => T | undefined):
   (value, fail) => get(value) ?? fail(value, expected)
 
 const within = (low: number, high: number) => (n: number | undefined): number | undefined => n !== undefined && n >= low && n <= high ? n : undefined
+const notNegative = within(0, Number.MAX_SAFE_INTEGER)
 const matching = (pattern: RegExp) => (value: HoconValue): string | undefined => {
   const text = stringOf(value)
   return text !== undefined && pattern.test(text) ? text : undefined
@@ -83,10 +84,10 @@ export const hostPort = maker('host:port', simple('host:port, without a scheme',
 export const urlPath = maker('path', simple('a path that begins with /', matching(/^\/[^\s?#]*$/)))
 
 /** Milliseconds in the program. A bare number in a file counts milliseconds. */
-export const duration = maker('duration', simple('a duration such as 500ms, 10s or 5 minutes', value => within(0, Number.MAX_SAFE_INTEGER)(durationOf(value))))
+export const duration = maker('duration', simple('a duration such as 500ms, 10s or 5 minutes', value => notNegative(durationOf(value))))
 /** As `duration`, but a bare number counts seconds, as the original file has it. */
-export const seconds = maker('duration in s', simple('a duration such as 300 (seconds) or 5m', value => within(0, Number.MAX_SAFE_INTEGER)(durationOf(value, 1000))))
-export const size = maker('size', simple('a size such as 512KiB or 1GiB', value => within(0, Number.MAX_SAFE_INTEGER)(bytesOf(value))))
+export const seconds = maker('duration in s', simple('a duration such as 300 (seconds) or 5m', value => notNegative(durationOf(value, 1000))))
+export const size = maker('size', simple('a size such as 512KiB or 1GiB', value => notNegative(bytesOf(value))))
 
 export const whole = <F>(fallback: F, low: number, high: number, doc: string, extras: Extras = {}): Made<number, F> =>
   maker(`whole number, ${low} to ${high}`, simple(`a whole number from ${low} to ${high}`, value => {
@@ -162,7 +163,8 @@ function entry<F extends Fields> (fields: F, value: HoconValue, fail: Fail, cwd:
   }
   for (const [name, field] of Object.entries(fields)) {
     const given = value.fields.get(name)
-    const read = given === undefined || given.type === 'null' ? field.fallback : field.read(given, (wrong, expected) => fail(wrong, `${name}: ${expected}`), cwd)
+    const failField: Fail = (wrong, expected) => fail(wrong, `${name}: ${expected}`)
+    const read = given === undefined || given.type === 'null' ? field.fallback : field.read(given, failField, cwd)
     if (read === undefined && given === undefined) fail(value, `an object with ${name}`)
     if (read === undefined) complete = false
     result[name] = read

@@ -30,10 +30,12 @@ export const auralink = {
     region: text('us-west-2', 'Region this bridge runs in.', { env: 'AURALINK_REGION' }),
     environment: text('production', 'Deployment environment: production, staging, development, …', { env: 'AURALINK_ENV' }),
     version: text(generated('the version in package.json', () => version), 'Version shown in status and logs.'),
-    bridge_id: text(generated('bridge-<hostname>-<unix seconds>-<process id>', newBridgeId), 'Unique name of this process among all bridges.', { env: 'BRIDGE_ID' }),
+    bridge_id: text(generated('bridge-<hostname>-<unix seconds>-<process id>', newBridgeId),
+      'Unique name of this process among all bridges.', { env: 'BRIDGE_ID' }),
     data_dir: path('data', 'Folder for recordings, journal and the embedded database. Relative: below the working directory.', { env: 'DATA_DIR' }),
     drain_deadline: duration('30s', 'How long SIGTERM waits for sessions to leave by themselves before it ends them.', { live: true }),
-    engine: choice(['local', 'livekit', 'jitsi', 'mesh'], 'local', 'Where conferences are hosted: in this process, on a LiveKit cluster, in Jitsi, on another bridge.', { later: true })
+    engine: choice(['local', 'livekit', 'jitsi', 'mesh'], 'local',
+      'Where conferences are hosted: in this process, on a LiveKit cluster, in Jitsi, on another bridge.', { later: true })
   },
   features: {
     enable_aic: flag(true, 'AI-driven compression hints.', { env: 'ENABLE_AIC', later: true }),
@@ -48,7 +50,8 @@ export const auralink = {
   http: {
     host: text('0.0.0.0', 'Address the API, console and probes listen on.', { env: 'HTTP_HOST' }),
     port: port(sameAs('videobridge.http-servers.public.port'), 'Port of the API, console and probes.', { env: 'HTTP_PORT' }),
-    public_url: httpUrl(undefined, 'Base URL the outside reaches the API by, for links shown to people. Unset: made from the request.', { env: 'PUBLIC_URL' }),
+    public_url: httpUrl(undefined,
+      'Base URL the outside reaches the API by, for links shown to people. Unset: made from the request.', { env: 'PUBLIC_URL' }),
     trusted_proxies: ranges([], 'Addresses or CIDRs of proxies whose X-Forwarded-For is believed.', { env: 'TRUSTED_PROXIES' })
   },
   media: {
@@ -71,10 +74,12 @@ export const auralink = {
     key_file: path(undefined, 'Private key (PEM) of that certificate.', { env: 'TLS_KEY_FILE', later: true })
   },
   dashboard: {
-    url: httpUrl(undefined, 'Dashboard Service. Unset: the service runs without one.', { env: 'DASHBOARD_SERVICE_URL', example: 'http://auralink-dashboard:8080' }),
+    url: httpUrl(undefined,
+      'Dashboard Service. Unset: the service runs without one.', { env: 'DASHBOARD_SERVICE_URL', example: 'http://auralink-dashboard:8080' }),
     api_key: text(undefined, 'Key sent to the Dashboard in X-AuraLink-API-Key.', { env: 'DASHBOARD_API_KEY', secret: true }),
     timeout: duration('5s', 'Longest wait for one answer of the Dashboard.', { env: 'DASHBOARD_TIMEOUT' }),
-    admission: choice(['off', 'open', 'closed'], 'off', 'Ask the Dashboard before a session enters: off never; open lets in, closed refuses, while it gives no answer.', { env: 'DASHBOARD_ADMISSION' }),
+    admission: choice(['off', 'open', 'closed'], 'off',
+      'Ask the Dashboard before a session enters: off never; open lets in, closed refuses, while it gives no answer.', { env: 'DASHBOARD_ADMISSION' }),
     registration: {
       enabled: flag(true, 'Register this bridge with the Dashboard.'),
       interval: duration('30s', 'Wait before the next series of attempts when all retries failed.'),
@@ -106,7 +111,8 @@ export const auralink = {
     }
   },
   webrtc_server: {
-    url: httpUrl(undefined, 'WebRTC Server (LiveKit). Unset: none.', { env: 'WEBRTC_SERVER_URL', example: 'http://auralink-webrtc:7880', later: true }),
+    url: httpUrl(undefined,
+      'WebRTC Server (LiveKit). Unset: none.', { env: 'WEBRTC_SERVER_URL', example: 'http://auralink-webrtc:7880', later: true }),
     api_key: text(undefined, 'Key for the WebRTC Server.', { env: 'WEBRTC_API_KEY', secret: true, later: true }),
     sync: {
       enabled: flag(true, 'Keep rooms in step with the WebRTC Server.', { later: true }),
@@ -119,7 +125,8 @@ export const auralink = {
     }
   },
   communication_service: {
-    url: httpUrl(undefined, 'Communication Service. Unset: none.', { env: 'COMMUNICATION_SERVICE_URL', example: 'http://auralink-communication:8008', later: true }),
+    url: httpUrl(undefined,
+      'Communication Service. Unset: none.', { env: 'COMMUNICATION_SERVICE_URL', example: 'http://auralink-communication:8008', later: true }),
     api_key: text(undefined, 'Key for the Communication Service.', { env: 'COMMUNICATION_API_KEY', secret: true, later: true }),
     auraid: {
       enabled: flag(sameAs('features.enable_auraid'), 'Resolve AuraIDs.', { later: true }),
@@ -128,7 +135,8 @@ export const auralink = {
     }
   },
   database: {
-    url: databaseUrl(undefined, 'PostgreSQL, as JDBC or plain URL. Unset: the embedded database in data_dir.', { env: 'DATABASE_URL', secret: true, example: 'jdbc:postgresql://postgres:5432/auralink' }),
+    url: databaseUrl(undefined,
+      'PostgreSQL, as JDBC or plain URL. Unset: the embedded database in data_dir.', { env: 'DATABASE_URL', secret: true, example: 'jdbc:postgresql://postgres:5432/auralink' }),
     username: text('auralink', 'User of the database.', { env: 'DB_USER' }),
     password: text(undefined, 'Password of that user.', { env: 'DB_PASSWORD', secret: true }),
     pool: {
@@ -162,7 +170,8 @@ export const auralink = {
     server_url: text('sip:asterisk:5060', 'Next hop of outgoing calls.', { env: 'SIP_SERVER_URL', later: true }),
     transport: choice(['UDP', 'TCP', 'TLS'], 'UDP', 'Transport towards the next hop.', { env: 'SIP_TRANSPORT', later: true }),
     trunk_provider: text('twilio', 'Name of the trunk provider.', { env: 'SIP_TRUNK_PROVIDER', later: true }),
-    trunk_credentials: text(undefined, 'User and password of the trunk, as user:password.', { env: 'SIP_TRUNK_CREDENTIALS', secret: true, later: true }),
+    trunk_credentials: text(undefined,
+      'User and password of the trunk, as user:password.', { env: 'SIP_TRUNK_CREDENTIALS', secret: true, later: true }),
     codecs: words(['opus', 'pcmu', 'pcma', 'g722'], 'Audio codecs, best first.', { later: true }),
     dtmf: {
       mode: choice(['rfc2833', 'info', 'inband'], 'rfc2833', 'How digits are sent.', { later: true }),
@@ -190,7 +199,8 @@ export const auralink = {
       video_codec: choice(['h264', 'h265', 'av1', 'vp9'], 'h264', 'Video codec of pushes.', { later: true }),
       audio_codec: choice(['aac', 'opus'], 'aac', 'Audio codec of pushes.', { later: true }),
       presets: mapOf({
-        width: whole(undefined, 16, 16_384, 'px'), height: whole(undefined, 16, 16_384, 'px'), bitrate: whole(undefined, 1, 1_000_000, 'kbit/s'), framerate: whole(30, 1, 240, 'frames/s')
+        width: whole(undefined, 16, 16_384, 'px'), height: whole(undefined, 16, 16_384, 'px'), bitrate: whole(undefined, 1, 1_000_000, 'kbit/s'), framerate: whole(30, 1, 240,
+          'frames/s')
       }, presets, 'Qualities by name; bitrate in kbit/s.', { later: true })
     }
   },
@@ -200,7 +210,8 @@ export const auralink = {
     rejoin_grace: duration('5s', 'A recorded participant may come back within this without ending the recording.'),
     start_timeout: duration('60s', 'A recording whose participant sends nothing for this long fails.'),
     min_free_disk: size('1GiB', 'No new recording begins with less free disk space.', { live: true }),
-    storage_backend: choice(['local', 's3', 'gcs', 'azure'], 'local', 'Where finished recordings go; local keeps them in data_dir.', { env: 'RECORDING_STORAGE_BACKEND', later: true }),
+    storage_backend: choice(['local', 's3', 'gcs', 'azure'], 'local',
+      'Where finished recordings go; local keeps them in data_dir.', { env: 'RECORDING_STORAGE_BACKEND', later: true }),
     s3: {
       bucket: text(undefined, 'Bucket.', { env: 'RECORDING_BUCKET', later: true }),
       region: text('us-west-2', 'Region of the bucket.', { env: 'RECORDING_S3_REGION', later: true }),
@@ -295,7 +306,8 @@ export const auralink = {
     dependency_timeout: duration('3s', 'Longest wait for one dependency.')
   },
   security: {
-    admin_api_key: text(undefined, 'An API key for everything. Unset: one is made at the first start.', { env: 'AURALINK_ADMIN_API_KEY', secret: true }),
+    admin_api_key: text(undefined,
+      'An API key for everything. Unset: one is made at the first start.', { env: 'AURALINK_ADMIN_API_KEY', secret: true }),
     public_status: flag(true, '/status answers without a key; it holds nothing secret.'),
     public_metrics: flag(true, '/metrics answers without a key.'),
     jwt: {
@@ -328,7 +340,8 @@ export const auralink = {
       allowed_methods: words(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], 'Methods those pages may use.')
     },
     outbound: {
-      allow_private: hosts([], 'Private hosts, addresses or CIDRs that webhooks, pushes and pulls may reach; host:port allows that port too.', { env: 'OUTBOUND_ALLOW_PRIVATE', live: true }),
+      allow_private: hosts([],
+        'Private hosts, addresses or CIDRs that webhooks, pushes and pulls may reach; host:port allows that port too.', { env: 'OUTBOUND_ALLOW_PRIVATE', live: true }),
       extra_ports: ports([], 'Ports that may be reached beside the usual ones of each protocol.', { env: 'OUTBOUND_EXTRA_PORTS', live: true })
     }
   },

@@ -27,7 +27,9 @@ export function defaults (): ObjectNode {
 }
 
 function defaultNode (fallback: unknown): Node {
-  if (fallback instanceof SameAs) return { type: 'substitution', path: fullKey(fallback.key).split('.'), optional: true, prefix: [], origin: DEFAULT_ORIGIN }
+  if (fallback instanceof SameAs) {
+    return { type: 'substitution', path: fullKey(fallback.key).split('.'), optional: true, prefix: [], origin: DEFAULT_ORIGIN }
+  }
   return fallback instanceof Generated ? nodeOf(fallback.make(), GENERATED_ORIGIN) : nodeOf(fallback, DEFAULT_ORIGIN)
 }
 

@@ -7,5 +7,7 @@ export function inHocon (value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(inHocon).join(', ')}]`
   const fields = value instanceof Map ? [...value] : typeof value === 'object' && value !== null ? Object.entries(value) : undefined
   if (!fields) return String(value)
-  return `{ ${fields.map(([name, inner]) => `${/^[a-z][a-z0-9_]*$/.test(String(name)) ? String(name) : JSON.stringify(name)} = ${inHocon(inner)}`).join(', ')} }`
+  return `{ ${fields.map(([name, inner]) => `${keyInHocon(String(name))} = ${inHocon(inner)}`).join(', ')} }`
 }
+
+const keyInHocon = (name: string): string => /^[a-z][a-z0-9_]*$/.test(name) ? name : JSON.stringify(name)

@@ -33,7 +33,8 @@ test('a URL object is shown like its text', () => {
 /** Everywhere a secret has ever been found in a log. */
 function everywhere (): Record<string, unknown> {
   const url = `rtmp://h/app/${CANARY}`
-  const error = Object.assign(new Error(`failed: ${url}`, { cause: new AggregateError([new Error(`postgres://u:${CANARY}@h/d`)], url) }), { password: CANARY, config: { headers: { 'X-AuraLink-API-Key': CANARY } } })
+  const cause = new AggregateError([new Error(`postgres://u:${CANARY}@h/d`)], url)
+  const error = Object.assign(new Error(`failed: ${url}`, { cause }), { password: CANARY, config: { headers: { 'X-AuraLink-API-Key': CANARY } } })
   const circle: Record<string, unknown> = { token: CANARY }
   circle['self'] = circle
   return {
@@ -59,7 +60,8 @@ for (const format of ['json', 'text'] as const) {
 
 test('what is no secret stays', () => {
   const at = new Date(0)
-  assert.deepEqual(redacted({ room: 'r', keyframes: 3, tokens: 1, n: 5n, at, none: null, key: undefined, list: [1, 'x'] }), { room: 'r', keyframes: 3, tokens: 1, n: '5', at: at.toISOString(), none: null, key: undefined, list: [1, 'x'] })
+  const fields = { room: 'r', keyframes: 3, tokens: 1, none: null, key: undefined, list: [1, 'x'] }
+  assert.deepEqual(redacted({ ...fields, n: 5n, at }), { ...fields, n: '5', at: at.toISOString() })
 })
 
 test('the level of a running family of loggers can change', () => {

@@ -6,7 +6,8 @@ const MAX_ITEMS = 200
 const MAX_TEXT = 16_384
 
 /** Names of fields, in lower case without dashes and underscores, whose values are secrets. */
-const SECRET_NAME = /^(key|pin)$|(authorization|password|passwd|pwd|secrets?|token|apikey|streamkey|accesskey|secretkey|privatekey|credentials?|cookie|ufrag|databaseurl|crypto)$/
+const SECRET_ENDINGS = ['authorization', 'password', 'passwd', 'pwd', 'secrets?', 'token', '(?:api|stream|access|secret|private)key', 'credentials?', 'cookie', 'ufrag', 'databaseurl', 'crypto']
+const SECRET_NAME = new RegExp(`^(?:key|pin)$|(?:${SECRET_ENDINGS.join('|')})$`)
 
 export const isSecretName = (name: string): boolean => SECRET_NAME.test(name.replace(/[-_]/g, '').toLowerCase())
 
@@ -43,7 +44,7 @@ export function redacted (value: unknown, depth = 0): unknown {
   if (value instanceof URL) return redactUrl(value)
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`
   if (value instanceof Map) return fieldsOf(value, depth)
-  if (Array.isArray(value) || value instanceof Set) return Array.from(value as Iterable<unknown>).slice(0, MAX_ITEMS).map(item => redacted(item, depth + 1))
+  if (Array.isArray(value) || value instanceof Set) return [...value as Iterable<unknown>].slice(0, MAX_ITEMS).map(item => redacted(item, depth + 1))
   return fieldsOf(Object.entries(value), depth)
 }
 

@@ -1,6 +1,8 @@
 import { lookup as systemLookup } from 'node:dns/promises'
+import { addAbortListener } from 'node:events'
 import { isIP, type Socket } from 'node:net'
 import { Agent, fetch as undiciFetch, request, type Dispatcher } from 'undici'
+import { ChildController } from '../lib/abort.ts'
 import { type Allowance, covers, kindOf, parseAllowance } from '../lib/addresses.ts'
 import { AppError } from '../lib/errors.ts'
 import { type Destination, parseDestination, refused, rules, type Use } from './destination.ts'
@@ -48,7 +50,7 @@ export class GuardedDialer implements AsyncDisposable {
 
   /** @throws AppError `bad_request` for an entry that is no host, address or range. */
   constructor (options: DialerOptions = {}) {
-    this.#lookup = options.lookup ?? (async host => (await systemLookup(host, { all: true, verbatim: true })).map(({ address }) => address))
+    this.#lookup = options.lookup ?? lookupBySystem
     this.#policy = policyOf(options)
   }
 
@@ -65,7 +67,7 @@ export class GuardedDialer implements AsyncDisposable {
   }
 
   /** A connected socket, TLS included where the scheme has it. @throws also AppError `connect_timeout`. */
-  async connect (url: string, use: Use, { timeoutMs = CONNECT_TIMEOUT_MS, signal }: { timeoutMs?: number, signal?: AbortSignal } = {}): Promise<Socket> {
+  async connect (url: string, use: Use, { timeoutMs = CONNECT_TIMEOUT_MS, signal }: Pick<SendOptions, 'timeoutMs' | 'signal'> = {}): Promise<Socket> {
     return await this.#open(parseDestination(url, use), use, timeoutMs, signal)
   }
 
@@ -74,9 +76,9 @@ export class GuardedDialer implements AsyncDisposable {
     parseDestination(url, use) // Refused before anything is queued.
     const deadline = AbortSignal.timeout(timeoutMs)
     try {
-      const { statusCode, headers, body } = await request(url, {
-        ...options, dispatcher: this.agent(use), signal: signal ? AbortSignal.any([signal, deadline]) : deadline // Short-lived: it goes with the request.
-      })
+      using either = new ChildController(deadline)
+      using _link = signal && addAbortListener(signal, () => either.abort(signal.reason))
+      const { statusCode, headers, body } = await request(url, { ...options, dispatcher: this.agent(use), signal: either.signal })
       return { status: statusCode, headers, text: await body.text() }
     } catch (error) {
       if (deadline.aborted && !signal?.aborted) throw new AppError('connect_timeout', `There was no answer within ${timeoutMs} ms.`, { cause: error })
@@ -97,9 +99,9 @@ export class GuardedDialer implements AsyncDisposable {
     const existing = this.#agents.get(use)
     if (existing) return existing
     const agent = new Agent({
-      connect: (target, callback) => {
-        const url = `${target.protocol}//${bracketed(target.hostname)}:${target.port || (target.protocol === 'https:' ? 443 : 80)}`
-        Promise.try(() => this.#open(parseDestination(url, use), use, CONNECT_TIMEOUT_MS)).then(socket => callback(null, socket), (error: Error) => callback(error, null))
+      connect: ({ protocol, hostname, port }, callback) => {
+        const url = `${protocol}//${bracketed(hostname)}${port ? `:${port}` : ''}`
+        this.connect(url, use).then(socket => callback(null, socket), (error: Error) => callback(error, null))
       },
       connections: MAX_CONNECTIONS,
       keepAliveTimeout: IDLE_SOCKET_MS,
@@ -145,7 +147,8 @@ export class GuardedDialer implements AsyncDisposable {
     const rule = rules[use]
     const kind = kindOf(address)
     const matching = this.#policy.allowances.filter(allowance => covers(allowance, { host, address, port }))
-    if (matching.length === 0 && (kind === 'never' || (kind === 'private' && !rule.trusted))) throw refused(`${host} is not a public host (security.outbound.allow_private can allow it).`)
+    const isReachable = kind === 'public' || (kind === 'private' && rule.trusted) || matching.length > 0
+    if (!isReachable) throw refused(`${host} is not a public host (security.outbound.allow_private can allow it).`)
     const usual = rule.trusted || rule.ports.includes(port) || this.#policy.ports.has(port) || matching.some(allowance => allowance.port === port)
     if (!usual) throw refused(`Port ${port} is not allowed here (security.outbound.extra_ports can allow it).`)
   }
@@ -160,6 +163,9 @@ export class GuardedDialer implements AsyncDisposable {
     }
   }
 }
+
+const lookupBySystem = async (host: string): Promise<readonly string[]> =>
+  (await systemLookup(host, { all: true, verbatim: true })).map(({ address }) => address)
 
 const bracketed = (host: string): string => isIP(host) === 6 ? `[${host}]` : host
 

@@ -41,7 +41,8 @@ const MAX_SUMMARY_FIELDS = 50
 const MAX_SUMMARY_TEXT = 200
 
 function summary (data: unknown): Record<string, unknown> {
+  const cut = (value: unknown): unknown => typeof value === 'string' ? value.slice(0, MAX_SUMMARY_TEXT) : value
   const fields = Object.entries(typeof data === 'object' && data !== null ? data : {}).filter(([, value]) => typeof value !== 'object')
-  const short = fields.slice(0, MAX_SUMMARY_FIELDS).map(([name, value]) => [name.slice(0, MAX_SUMMARY_TEXT), typeof value === 'string' ? value.slice(0, MAX_SUMMARY_TEXT) : value])
+  const short = fields.slice(0, MAX_SUMMARY_FIELDS).map(([name, value]) => [cut(name), cut(value)])
   return { ...Object.fromEntries(short) as Record<string, unknown>, truncated: true }
 }

@@ -101,7 +101,8 @@ class Bench implements AsyncDisposable {
       return { status, headers: this.answerHeaders }
     }
     const { clock, outbox } = this
-    this.#run = sendWebhooks({ outbox, post, clock, log, onNews: () => ({ [Symbol.dispose]: () => {} }), settings: () => ({ timeoutMs: 15_000, concurrency: 16 }), random: () => 0, ...options }, this.#controller.signal)
+    const usual = { outbox, post, clock, log, onNews: () => ({ [Symbol.dispose]: () => {} }), settings: () => ({ timeoutMs: 15_000, concurrency: 16 }), random: () => 0 }
+    this.#run = sendWebhooks({ ...usual, ...options }, this.#controller.signal)
   }
 
   async pass (ms: number, step = 1000): Promise<void> {

@@ -112,7 +112,8 @@ class WebhookSender {
     try {
       await this.#options.outbox.settle(delivery, outcome)
     } catch (error) {
-      this.#tally.count('a webhook was sent but could not be written down: it may come twice', { webhook: delivery.endpointId, error: messageOf(error) })
+      const fields = { webhook: delivery.endpointId, error: messageOf(error) }
+      this.#tally.count('a webhook was sent but could not be written down: it may come twice', fields)
     }
   }
 
@@ -121,8 +122,9 @@ class WebhookSender {
     const now = this.#options.clock.wall()
     const signed = sign(delivery.event.id, Math.floor(now / SECOND), body, delivery.secrets)
     const headers = { 'content-type': 'application/json', 'user-agent': 'AuraLink-Webhooks/1', ...signed }
+    const { timeoutMs } = this.#options.settings()
     try {
-      const { status, headers: answer } = await this.#options.post(delivery.url, { headers, body, timeoutMs: this.#options.settings().timeoutMs, signal })
+      const { status, headers: answer } = await this.#options.post(delivery.url, { headers, body, timeoutMs, signal })
       if (status >= 200 && status < 300) return { result: 'delivered', status }
       if (status === 410) return { result: 'gone', status }
       return this.#later(delivery, { status, error: `the receiver answered ${status}` }, retryAfterMs(answer['retry-after'], now))

@@ -51,7 +51,13 @@ test('an include names its own file in its mistakes', () => {
 
 test('an include stays inside the folder of the configuration', () => {
   using outside = new Folder({ 'secret.conf': 'secret = 1' })
-  using folder = new Folder({ 'main.conf': `include "${path.relative(tmpdir(), outside.path)}"`, 'up.conf': `include "../${path.basename(outside.path)}/secret.conf"`, 'link.conf': 'include "linked"', 'absolute.conf': `include "${outside.path}/secret.conf"`, 'dir.conf': 'include "sub"\na = 1', 'sub/x.conf': '' })
+  using folder = new Folder({
+    'up.conf': `include "../${path.basename(outside.path)}/secret.conf"`,
+    'link.conf': 'include "linked"',
+    'absolute.conf': `include "${outside.path}/secret.conf"`,
+    'dir.conf': 'include "sub"\na = 1',
+    'sub/x.conf': ''
+  })
   symlinkSync(path.join(outside.path, 'secret.conf'), path.join(folder.path, 'linked.conf'))
   for (const file of ['up.conf', 'link.conf', 'absolute.conf']) {
     assert.throws(() => folder.read(file), (error: unknown) => error instanceof HoconError && /outside the folder/.test(error.message), file)

@@ -80,7 +80,9 @@ class Lexer {
         this.#at++
         return value
       }
-      if (mark !== '\\') throw new HoconError(mark === undefined || mark === '\n' ? 'this quote is never closed' : 'a control character must be escaped', start)
+      if (mark !== '\\') {
+        throw new HoconError(mark === undefined || mark === '\n' ? 'this quote is never closed' : 'a control character must be escaped', start)
+      }
       value += this.#escape()
     }
   }

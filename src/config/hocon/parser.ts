@@ -69,7 +69,8 @@ class Parser {
       const newline = this.#skipLines()
       const comma = this.#accept(',')
       this.#skipLines()
-      if (!newline && !comma && this.#token.type !== end) throw this.#error(`expected a comma, a new line or ${end === 'end' ? 'the end' : `‘${end}’`}, found ${this.#found()}`)
+      if (newline || comma || this.#token.type === end) continue
+      throw this.#error(`expected a comma, a new line or ${end === 'end' ? 'the end' : `‘${end}’`}, found ${this.#found()}`)
     }
     this.#depth--
   }
@@ -78,9 +79,10 @@ class Parser {
     const origin = this.#token.origin
     const path = this.#path()
     this.#skipLines()
-    const append = this.#token.type === '+='
-    if (!append && !this.#accept(':') && !this.#accept('=') && this.#token.type !== '{') throw this.#error(`expected ‘=’, ‘:’, ‘+=’ or ‘{’ after ${path.join('.')}, found ${this.#found()}`)
-    if (append) this.#at++
+    const append = this.#accept('+=')
+    if (!append && !this.#accept(':') && !this.#accept('=') && this.#token.type !== '{') {
+      throw this.#error(`expected ‘=’, ‘:’, ‘+=’ or ‘{’ after ${path.join('.')}, found ${this.#found()}`)
+    }
     this.#skipLines()
     const inner = [...prefix, ...path]
     const value = this.#value(inner)

@@ -99,15 +99,18 @@ class Resolver {
   }
 
   #substitution (node: SubstitutionNode): HoconValue | undefined {
-    const found = (node.prefix.length > 0 ? this.#lookUp([...node.prefix, ...node.path]) : undefined) ?? this.#lookUp(node.path) ?? this.#variable(node)
-    if (found === undefined && !node.optional) this.#report(new HoconError(`\${${node.path.join('.')}} is not defined, or leads back to itself`, node.origin))
+    const { prefix, path, optional, origin } = node
+    const nearby = prefix.length > 0 ? this.#lookUp([...prefix, ...path]) : undefined
+    const found = nearby ?? this.#lookUp(path) ?? this.#variable(node)
+    if (found === undefined && !optional) this.#report(new HoconError(`\${${path.join('.')}} is not defined, or leads back to itself`, origin))
     return found
   }
 
   #variable ({ path, origin }: SubstitutionNode): HoconValue | undefined {
     const name = path.join('.')
     const value = Object.hasOwn(this.#environment, name) ? this.#environment[name] : undefined
-    return value === undefined ? undefined : { type: 'string', value, origin: { ...origin, source: `environment variable ${name}, at ${origin.source}` } }
+    if (value === undefined) return undefined
+    return { type: 'string', value, origin: { ...origin, source: `environment variable ${name}, at ${origin.source}` } }
   }
 
   #lookUp (path: readonly string[]): HoconValue | undefined {

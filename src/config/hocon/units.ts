@@ -13,7 +13,10 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
 }
 
 const PREFIXES = ['kilo', 'mega', 'giga', 'tera', 'peta', 'exa']
-const BYTES: Readonly<Record<string, number>> = { ...names(1, 'B b byte bytes'), ...Object.assign({}, ...PREFIXES.map(sizeNames)) as Record<string, number> }
+const BYTES: Readonly<Record<string, number>> = {
+  ...names(1, 'B b byte bytes'),
+  ...Object.assign({}, ...PREFIXES.map(sizeNames)) as Record<string, number>
+}
 
 function names (factor: number, list: string): Record<string, number> {
   return Object.fromEntries(list.split(' ').map(name => [name, factor]))

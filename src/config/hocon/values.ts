@@ -24,7 +24,11 @@ export type ListNode = { readonly type: 'list', readonly origin: Origin, readonl
 export type ObjectNode = { readonly type: 'fields', readonly origin: Origin, readonly fields: Map<string, Node[]> }
 /** `prefix` is where the file holding it was included: `${a}` is looked up below it first. */
 export type SubstitutionNode = {
-  readonly type: 'substitution', readonly origin: Origin, readonly path: readonly string[], readonly optional: boolean, readonly prefix: readonly string[]
+  readonly type: 'substitution'
+  readonly origin: Origin
+  readonly path: readonly string[]
+  readonly optional: boolean
+  readonly prefix: readonly string[]
 }
 export type ConcatenationNode = { readonly type: 'concatenation', readonly origin: Origin, readonly parts: readonly Part[] }
 /** A piece of a concatenation. Blank pieces matter between strings and vanish between arrays or objects. */

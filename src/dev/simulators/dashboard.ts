@@ -2,7 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { newId } from '../../lib/ids.ts'
-import type { AdmissionQuestion, ConferenceRequest, HeartbeatRequest, MetricsRequest, ParticipantRequest, RegisterRequest } from '../../services/dashboard/contract.ts'
+import type {
+  AdmissionQuestion, ConferenceRequest, HeartbeatRequest, MetricsRequest, ParticipantRequest, RegisterRequest
+} from '../../services/dashboard/contract.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
 const MAX_REQUESTS_KEPT = 10_000
@@ -72,7 +74,7 @@ export class DashboardSimulator implements AsyncDisposable {
     const { method = '', url: path = '' } = request
     const body = await bodyOf(request)
     const fault = this.fault(method, path)
-    const { status, body: answer } = typeof fault === 'number' ? { status: fault, body: { error: 'simulated' } } : this.#answer(method, path, body, request)
+    const { status, body: answer }: Answer = typeof fault === 'number' ? { status: fault, body: { error: 'simulated' } } : this.#answer(method, path, body, request)
     this.requests.push({ method, path, body, status: fault === undefined || typeof fault === 'number' ? status : 0 })
     if (this.requests.length > MAX_REQUESTS_KEPT) this.requests.shift()
     if (fault === 'drop') response.destroy()
@@ -109,10 +111,11 @@ export class DashboardSimulator implements AsyncDisposable {
     },
     'POST bridges/*/admissions': (_, body: AdmissionQuestion) => ({ status: 200, body: this.admit(body) }),
     'POST conferences': (_, request: ConferenceRequest) => {
-      const again = [...this.conferences.values()].find(conference => conference.request.metadata['conferenceId'] === request.metadata['conferenceId'])
+      const { bridgeId, roomName, metadata } = request
+      const again = this.conferences.values().find(known => known.request.metadata['conferenceId'] === metadata['conferenceId'])
       const conference = again ?? { id: newId('conference'), request, participants: new Map<string, ParticipantRequest>(), endedAt: undefined }
       this.conferences.set(conference.id, conference)
-      return { status: 201, body: { conferenceId: conference.id, bridgeId: request.bridgeId, roomName: request.roomName, status: 'active', createdAt: Date.now() } }
+      return { status: 201, body: { conferenceId: conference.id, bridgeId, roomName, status: 'active', createdAt: Date.now() } }
     },
     'DELETE conferences/*': ([, id = '']) => {
       const conference = this.conferences.get(id)

@@ -37,7 +37,8 @@ export class DashboardGatekeeper implements Gatekeeper {
   /** @throws AppError `forbidden`, or `dependency_unavailable` without an answer in mode `closed`. */
   async authorize (kind: string, { room, identity, remoteAddress }: AdmissionRequest): Promise<void> {
     const { bridgeId, clock } = this.#options
-    const question = { bridgeId, roomName: room, kind, ...(identity === undefined ? {} : { identity }), ...(remoteAddress === undefined ? {} : { remoteAddress }) }
+    const who = { ...(identity === undefined ? {} : { identity }), ...(remoteAddress === undefined ? {} : { remoteAddress }) }
+    const question = { bridgeId, roomName: room, kind, ...who }
     const key = JSON.stringify([room, kind, identity, remoteAddress?.replace(/:\d+$/, '')])
     const known = this.#answers.get(key)
     if (known && clock.now() - known.at < FRESH_MS) return allow(known.answer)
@@ -47,16 +48,17 @@ export class DashboardGatekeeper implements Gatekeeper {
       allow(answer)
     } catch (error) {
       if (error instanceof AppError && error.code === 'forbidden') throw error
-      if (error instanceof DashboardError && (error.status === 401 || error.status === 403)) this.#tally.count('the Dashboard does not accept our key', { error: error.message }, 'error')
+      const refusesUs = error instanceof DashboardError && (error.status === 401 || error.status === 403)
+      if (refusesUs) this.#tally.count('the Dashboard does not accept our key', { error: error.message }, 'error')
       if (known && clock.now() - known.at < STALE_MS) return allow(known.answer)
       this.#withoutAnswer(error)
     }
   }
 
   #withoutAnswer (error: unknown): void {
-    const { mode } = this.#options
-    this.#tally.count(mode === 'open' ? 'the Dashboard gave no answer: sessions are let in' : 'the Dashboard gave no answer: sessions are refused', { error: messageOf(error) })
-    if (mode === 'closed') throw new AppError('dependency_unavailable', 'The Dashboard, which decides who may enter, gives no answer.', { cause: error })
+    const isOpen = this.#options.mode === 'open'
+    this.#tally.count(`the Dashboard gave no answer: sessions are ${isOpen ? 'let in' : 'refused'}`, { error: messageOf(error) })
+    if (!isOpen) throw new AppError('dependency_unavailable', 'The Dashboard, which decides who may enter, gives no answer.', { cause: error })
   }
 
   #keep (key: string, answer: AdmissionAnswer): void {

@@ -2,14 +2,15 @@ import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen, typ
 import { AppError, messageOf } from '../../lib/errors.ts'
 import { redactText } from '../../lib/redact.ts'
 import {
-  type AdmissionAnswer, type AdmissionQuestion, API_KEY_HEADER, type ConferenceRequest, type HeartbeatRequest, type MetricsRequest, type ParticipantRequest, paths,
-  type RegisterRequest
+  type AdmissionAnswer, type AdmissionQuestion, API_KEY_HEADER, type ConferenceRequest, type HeartbeatRequest, type MetricsRequest,
+  type ParticipantRequest, paths, type RegisterRequest
 } from './contract.ts'
 
 type Method = 'GET' | 'POST' | 'DELETE'
 
+type Request = { method: Method, headers: Record<string, string>, body?: string, timeoutMs: number, signal?: AbortSignal }
 /** Sends one request through the guarded dialer; a redirect is an answer. */
-export type Send = (url: string, request: { method: Method, headers: Record<string, string>, body?: string, timeoutMs: number, signal?: AbortSignal }) => Promise<{ readonly status: number, readonly text: string }>
+export type Send = (url: string, request: Request) => Promise<{ readonly status: number, readonly text: string }>
 
 export type CallsOptions = {
   readonly url: string
@@ -41,7 +42,10 @@ export class DashboardError extends AppError {
 }
 
 /** Whether it is the Dashboard that is in trouble, and not this one call. */
-const isOutage = (error: unknown): boolean => !(error instanceof DashboardError) || error.status === undefined || error.status >= 500 || error.status === 429
+function isOutage (error: unknown): boolean {
+  const status = error instanceof DashboardError ? error.status : undefined
+  return status === undefined || status >= 500 || status === 429
+}
 
 /** The Dashboard's REST interface, call by call. */
 export class DashboardCalls {
@@ -57,7 +61,10 @@ export class DashboardCalls {
   }
 
   register (request: RegisterRequest): Promise<unknown> { return this.#call('POST', paths.register, request) }
-  heartbeat (request: HeartbeatRequest, timeoutMs: number): Promise<unknown> { return this.#call('POST', paths.heartbeat(request.bridgeId), request, { timeoutMs }) }
+  heartbeat (request: HeartbeatRequest, timeoutMs: number): Promise<unknown> {
+    return this.#call('POST', paths.heartbeat(request.bridgeId), request, { timeoutMs })
+  }
+
   metrics (request: MetricsRequest): Promise<unknown> { return this.#call('POST', paths.metrics(request.bridgeId), request) }
   endConference (id: string): Promise<unknown> { return this.#call('DELETE', paths.conference(id)) }
   addParticipant (request: ParticipantRequest): Promise<unknown> { return this.#call('POST', paths.participants(request.conferenceId), request) }
@@ -95,15 +102,16 @@ export class DashboardCalls {
     }
   }
 
-  async #ask (method: Method, path: string, body: object | undefined, { timeoutMs = this.#options.timeoutMs, signal }: { timeoutMs?: number, signal?: AbortSignal }): Promise<unknown> {
-    const { apiKey, send } = this.#options
+  async #ask (method: Method, path: string, body: object | undefined, { timeoutMs, signal }: { timeoutMs?: number, signal?: AbortSignal }): Promise<unknown> {
+    const { apiKey, send, timeoutMs: usual } = this.#options
     const headers = { 'Content-Type': 'application/json', ...(apiKey === undefined ? {} : { [API_KEY_HEADER]: apiKey }) }
-    const request = { method, headers, timeoutMs, ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...(signal ? { signal } : {}) }
+    const content = body === undefined ? {} : { body: JSON.stringify(body) }
+    const request = { method, headers, timeoutMs: timeoutMs ?? usual, ...content, ...(signal ? { signal } : {}) }
     const { status, text } = await send(this.#base + path, request).catch((error: unknown) => {
       throw new DashboardError(`${method} ${path} failed: ${messageOf(error)}`, undefined, error)
     })
-    if (status < 200 || status > 299) throw new DashboardError(`${method} ${path} failed with code: ${status}, error: ${redactText(text.slice(0, MAX_ERROR_TEXT))}`, status)
-    return parsed(text)
+    if (status >= 200 && status <= 299) return parsed(text)
+    throw new DashboardError(`${method} ${path} failed with code: ${status}, error: ${redactText(text.slice(0, MAX_ERROR_TEXT))}`, status)
   }
 }
 
@@ -116,4 +124,5 @@ function parsed (text: string): unknown {
   }
 }
 
-const fieldOf = (answer: unknown, name: string): unknown => typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>)[name] : undefined
+const fieldOf = (answer: unknown, name: string): unknown =>
+  typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>)[name] : undefined

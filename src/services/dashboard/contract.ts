@@ -11,8 +11,10 @@ export type RegisterRequest = {
   /** Sessions the bridge takes at most. */
   readonly capacity: number
   readonly status: BridgeStatus
-  readonly metadata: { readonly version: string, readonly features: { readonly aic: boolean, readonly sip: boolean, readonly rtmp: boolean, readonly recording: boolean } }
+  readonly metadata: { readonly version: string, readonly features: BridgeFeatures }
 }
+
+export type BridgeFeatures = { readonly aic: boolean, readonly sip: boolean, readonly rtmp: boolean, readonly recording: boolean }
 
 export type HeartbeatRequest = {
   readonly bridgeId: string
@@ -36,7 +38,14 @@ export type ParticipantRequest = {
 export type MetricsRequest = { readonly bridgeId: string, readonly metrics: Readonly<Record<string, number>>, readonly timestamp: number }
 
 /** Ours, beside the original contract: may this session enter? A Dashboard without this route answers 404. */
-export type AdmissionQuestion = { readonly bridgeId: string, readonly roomName: string, readonly kind: string, readonly identity?: string, readonly remoteAddress?: string }
+export type AdmissionQuestion = {
+  readonly bridgeId: string
+  readonly roomName: string
+  /** Of session: `rtmp`, `whip`, … */
+  readonly kind: string
+  readonly identity?: string
+  readonly remoteAddress?: string
+}
 export type AdmissionAnswer = { readonly allowed: boolean, readonly reason?: string }
 
 const id = encodeURIComponent

@@ -112,7 +112,8 @@ export class Dashboard implements AsyncDisposable {
         await this.#fetchConfig()
         return 0
       }
-      this.#tally.count(problem.isUnsupported ? 'the Dashboard takes no registration' : 'not registered with the Dashboard; it will be tried again', { error: problem.message })
+      const what = problem.isUnsupported ? 'the Dashboard takes no registration' : 'not registered with the Dashboard; it will be tried again'
+      this.#tally.count(what, { error: problem.message })
       if (!problem.isTransient) return interval * (problem.isUnsupported ? UNSUPPORTED_FACTOR : 1)
       if (tries > maxRetries || signal.aborted) return interval
       await pause(clock, backoff(tries, { firstMs: retryDelay, longestMs: MAX_RETRY_DELAY_MS }), signal)
@@ -159,9 +160,10 @@ export class Dashboard implements AsyncDisposable {
   }
 
   async #beat (status: BridgeStatus): Promise<void> {
-    const { bridge: { bridgeId }, heartbeat, load, clock } = this.#options
-    const { sessions, conferences, participants } = load()
-    await this.#calls.heartbeat({ bridgeId, status, currentLoad: sessions, activeConferences: conferences, activeParticipants: participants, timestamp: clock.wall() }, heartbeat.timeout)
+    const { bridge: { bridgeId }, heartbeat, clock } = this.#options
+    const { sessions, conferences, participants } = this.#options.load()
+    const load = { currentLoad: sessions, activeConferences: conferences, activeParticipants: participants }
+    await this.#calls.heartbeat({ bridgeId, status, ...load, timestamp: clock.wall() }, heartbeat.timeout)
   }
 
   async #fetchConfig (): Promise<void> {

@@ -60,7 +60,8 @@ export class DashboardReporter implements Journal {
       if (participants.delete(info.id)) this.#add(conferenceId, { what: 'left', participant: info.id })
     } else if (!participants.has(info.id)) {
       participants.add(info.id)
-      this.#add(conferenceId, { what: 'joined', participant: info.id, name: info.name, source: info.source, ...(info.auraId === undefined ? {} : { auraId: info.auraId }) })
+      const { id: participant, name, source, auraId } = info
+      this.#add(conferenceId, { what: 'joined', participant, name, source, ...(auraId === undefined ? {} : { auraId }) })
     }
   }
 
