@@ -12,6 +12,7 @@ export const errorTable = {
   conflict: { http: 409, sip: 491, title: 'The current state does not allow this' },
   identity_taken: { http: 409, sip: 486, title: 'Somebody with this identity is already in the room' },
   stream_key_in_use: { http: 409, sip: 486, title: 'Somebody is already publishing with this stream key' },
+  not_live: { http: 409, sip: 480, title: 'Nobody is sending media here yet' },
   precondition_failed: { http: 412, sip: 412, title: 'The entity tag does not match' },
   payload_too_large: { http: 413, sip: 413, title: 'The body is too large' },
   unsupported_media_type: { http: 415, sip: 415, title: 'This content type is not understood here' },

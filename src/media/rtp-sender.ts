@@ -43,6 +43,8 @@ export class RtpSender {
   nacked = 0
   refused = 0
   quality: ReceptionQuality | undefined
+  /** The highest count of lost packets reported: late ones and duplicates may lower the report, not this. */
+  mostLost = 0
   readonly #options: SenderOptions
   readonly #history = new PacketHistory()
   #payloadBytes = 0
@@ -142,6 +144,7 @@ export class RtpSender {
     const now = ntpMiddle(ntpOf(clock.wall()))
     const roundTrip = (now - block.lastSenderReport - block.delaySinceLastReport) | 0
     const roundTripMs = block.lastSenderReport === 0 ? this.quality?.roundTripMs : Math.max(0, roundTrip / 65.536)
+    this.mostLost = Math.max(this.mostLost, block.cumulativeLost)
     this.quality = { lossFraction: block.fractionLost, lost: block.cumulativeLost, jitterMs: block.jitter / clockRate * 1000, roundTripMs }
   }
 }

@@ -14,9 +14,9 @@ const RELEASE_POLLS = 200
 export type TransportHubOptions = {
   /** UDP; 0 picks a free one. */
   readonly port: number
-  /** All interfaces if left out. */
+  /** All interfaces if left out, or `0.0.0.0`, or `::`. */
   readonly bindAddress?: string | undefined
-  /** What clients are told to connect to, instead of the interfaces' own addresses: public addresses behind 1:1 NAT. */
+  /** What clients are told to try first, before the interfaces' own addresses: public addresses behind 1:1 NAT. */
   readonly announcedAddresses?: readonly string[]
 }
 
@@ -46,8 +46,9 @@ export class TransportHub implements AsyncDisposable {
 
   /** @throws the system's error, `EADDRINUSE` and its like, when the port cannot be had. */
   static async open (options: TransportHubOptions): Promise<TransportHub> {
-    const port = await probe(options.port, options.bindAddress)
-    return new TransportHub(port, options, anchor(port, options.bindAddress))
+    const bindAddress = options.bindAddress === '0.0.0.0' || options.bindAddress === '::' ? undefined : options.bindAddress
+    const port = await probe(options.port, bindAddress)
+    return new TransportHub(port, { ...options, bindAddress }, anchor(port, bindAddress))
   }
 
   get transports (): number { return this.#transports.size }
@@ -63,9 +64,9 @@ export class TransportHub implements AsyncDisposable {
   /** What to tell a peer to connect to. */
   candidatesOf (transport: Transport): readonly Candidate[] {
     const { announcedAddresses = [] } = this.#options
-    if (announcedAddresses.length === 0) return transport.candidates
-    return announcedAddresses.map((address, index) =>
-      ({ foundation: String(index + 1), component: 1, protocol: 'udp', priority: hostPriority(65_535 - index), address, port: this.port, type: 'host' }))
+    const announced = announcedAddresses.map((address, index): Candidate =>
+      ({ foundation: `a${index + 1}`, component: 1, protocol: 'udp', priority: hostPriority(65_535 - index), address, port: this.port, type: 'host' }))
+    return [...announced, ...transport.candidates.filter(({ address }) => !announcedAddresses.includes(address))]
   }
 
   async [Symbol.asyncDispose] (): Promise<void> {

@@ -74,12 +74,12 @@ test('a wrong fingerprint ends the transport before a packet passes', async () =
   await transport.close()
 })
 
-test('announced addresses replace the interfaces’ own', async () => {
+test('announced addresses come before the interfaces’ own', async () => {
   await using hub = await open(['203.0.113.7', '2001:db8::7'])
   await using peer = await RawPeer.create()
   const { answer, transport } = answerTo(hub, peer)
   const lines = answer.split('\r\n').filter(line => line.startsWith('a=candidate:'))
-  assert.deepEqual(lines.map(line => line.split(' ').slice(4, 8).join(' ')), [`203.0.113.7 ${hub.port} typ host`, `2001:db8::7 ${hub.port} typ host`])
+  assert.deepEqual(lines.map(line => line.split(' ').slice(4, 8).join(' ')), [`203.0.113.7 ${hub.port} typ host`, `2001:db8::7 ${hub.port} typ host`, `127.0.0.1 ${hub.port} typ host`])
   await transport.close()
 })
 

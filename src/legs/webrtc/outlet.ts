@@ -1,0 +1,135 @@
+import type { Clock } from '../../lib/clock.ts'
+import { CatchUp } from '../../media/catch-up.ts'
+import type { Codec } from '../../media/codec.ts'
+import { startsKeyframe } from '../../media/keyframes.ts'
+import type { SenderReport } from '../../media/rtcp/packet.ts'
+import type { RtpPacket } from '../../media/rtp-packet.ts'
+import { RtpSender } from '../../media/rtp-sender.ts'
+import { wallTimeOf } from '../../media/time-reference.ts'
+import type { NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
+import type { PacketSink, Track } from '../../room/track.ts'
+
+/** A viewer may say this often that it lacks a picture; more is answered as once. */
+const PICTURE_INTERVAL_MS = 500
+/** Sound older than this does not begin a stream, for so long (both in milliseconds). */
+const MAX_START_LAG_MS = 150
+const SETTLE_MS = 3000
+/** A publisher that has set no time reference for this long has none. */
+const REFERENCE_WAIT_MS = 3000
+
+export type OutletOptions = {
+  /** What the section of the answer carries. */
+  readonly codec: Codec
+  readonly negotiated: NegotiatedCodec
+  readonly ssrc: number
+  readonly rtxSsrc: number | undefined
+  readonly clock: Clock
+  readonly send: (bytes: Buffer) => boolean
+  /** Told once if writing failed: a mistake of ours. */
+  readonly failed: (error: unknown) => void
+}
+
+/** Sends one track at a time to one viewer, in one media section; the next track continues where the last one ended. */
+export class Outlet implements PacketSink, Disposable {
+  readonly codec: Codec
+  readonly sender: RtpSender
+  framesFromBacklog = 0
+  picturesLost = 0
+  readonly #clock: Clock
+  readonly #failed: (error: unknown) => void
+  #track: Track | undefined
+  #subscription: Disposable | undefined
+  #catchUp: CatchUp | undefined
+  #awaitsKeyframe = false
+  #pictureAskedAt = -Infinity
+  #attachedAt = 0
+  #settling = false
+
+  constructor ({ codec, negotiated, ssrc, rtxSsrc, clock, send, failed }: OutletOptions) {
+    this.codec = codec
+    this.#clock = clock
+    this.#failed = failed
+    const { codec: { payloadType }, rtx } = negotiated
+    const repair = rtx && rtxSsrc !== undefined ? { ssrc: rtxSsrc, payloadType: rtx.payloadType } : undefined
+    this.sender = new RtpSender({ ssrc, payloadType, clockRate: codec.clockRate, rtx: repair, clock, send })
+  }
+
+  get track (): Track | undefined { return this.#track }
+
+  /**
+   * From now on this track is shown. A publisher that keeps a backlog gives a picture at once; another one is asked for it.
+   * @throws what subscribing throws, `transcoding_unavailable` among it: then nothing is shown.
+   */
+  attach (track: Track): void {
+    if (track === this.#track) return
+    this.detach()
+    const backlog = this.codec.kind === 'video' ? track.backlog?.packets() ?? [] : []
+    this.#subscription = track.subscribe(this)
+    this.#track = track
+    this.#awaitsKeyframe = this.codec.kind === 'video'
+    this.#settling = this.codec.kind === 'audio'
+    this.#pictureAskedAt = this.#attachedAt = this.#clock.now()
+    if (backlog.length > 0) this.#fastForward(backlog)
+  }
+
+  detach (): void {
+    this.#catchUp?.[Symbol.dispose]()
+    this.#catchUp = undefined
+    this.#subscription?.[Symbol.dispose]()
+    this.#subscription = undefined
+    this.#track = undefined
+    this.sender.rewriter.restart()
+  }
+
+  write (packet: RtpPacket): void {
+    if (this.#catchUp && !this.#catchUp.done) { this.#catchUp.push(packet); return }
+    if (this.#awaitsKeyframe) {
+      if (!startsKeyframe(this.codec.name, packet)) return
+      this.#awaitsKeyframe = false
+    }
+    if (this.#settling && this.#isOld(packet)) return
+    this.sender.write(packet)
+  }
+
+  /** Sound that waited for its transcoder to start. A receiver would take that wait for the network's, and keep it for many seconds. */
+  #isOld (packet: RtpPacket): boolean {
+    const reference = this.#track?.timeReference
+    this.#settling = this.#clock.now() - this.#attachedAt < SETTLE_MS
+    return reference !== undefined && this.#clock.wall() - wallTimeOf(packet.timestamp, reference, this.codec.clockRate) > MAX_START_LAG_MS
+  }
+
+  fail (error: unknown): void {
+    this.detach()
+    this.#failed(error)
+  }
+
+  /** The viewer cannot decode: it is shown the backlog again, or the publisher is asked for a new start. */
+  pictureLost (): void {
+    this.picturesLost++
+    const now = this.#clock.now()
+    if (!this.#track || now - this.#pictureAskedAt < PICTURE_INTERVAL_MS) return
+    this.#pictureAskedAt = now
+    const backlog = this.#track.backlog?.packets() ?? []
+    if (backlog.length > 0) this.#fastForward(backlog)
+    else if (!this.#track.backlog) this.#track.onKeyframeWanted()
+  }
+
+  /**
+   * A sender report, if there is one to give. Receivers draw a line through the reports they get, so a first one by another
+   * measure than the rest would bend it for seconds: a track is given a moment to say its own time.
+   */
+  report (): SenderReport | undefined {
+    const track = this.#track
+    if (!track || (!track.timeReference && this.#clock.now() - this.#attachedAt < REFERENCE_WAIT_MS)) return undefined
+    return this.sender.report(track.timeReference)
+  }
+
+  [Symbol.dispose] (): void { this.detach() }
+
+  #fastForward (backlog: RtpPacket[]): void {
+    this.#catchUp?.[Symbol.dispose]()
+    this.#awaitsKeyframe = false
+    this.#catchUp = new CatchUp(backlog, this.sender, this.#clock, this.codec.clockRate)
+    this.framesFromBacklog += this.#catchUp.frames
+  }
+}

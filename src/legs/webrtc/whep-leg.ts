@@ -1,0 +1,168 @@
+import { aborted } from '../../lib/abort.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { AppError, messageOf } from '../../lib/errors.ts'
+import { type Logger, Tally } from '../../lib/log.ts'
+import type { MediaKind } from '../../media/codec.ts'
+import { isRtcp, parseRtcp, printRtcp } from '../../media/rtcp/compound.ts'
+import type { RtcpPacket } from '../../media/rtcp/packet.ts'
+import type { Transport } from '../../protocols/webrtc/transport.ts'
+import type { Advice, Leg, LegContext, LegStats } from '../../room/leg.ts'
+import type { Room } from '../../room/room.ts'
+import type { Track, Transcode } from '../../room/track.ts'
+import { Outlet } from './outlet.ts'
+import type { WebRtcSettings } from './settings.ts'
+import { type Scene, Subject } from './subject.ts'
+import { describeViewer } from './viewer-stats.ts'
+import type { ViewedSection, Viewing } from './viewing.ts'
+
+/** Sender reports: often at first, since a receiver needs two to bring sound and picture together; then once a second. */
+const REPORT_TICK_MS = 250
+const EAGER_TICKS = 12
+const TICKS_PER_REPORT = 4
+
+export type WhepLegOptions = {
+  readonly transport: Transport
+  readonly viewing: Viewing
+  /** Identity or id of the participant to show; without, whoever is there. */
+  readonly participant: string | undefined
+  readonly cname: string
+  readonly transcode: Transcode
+  readonly settings: WebRtcSettings
+  readonly clock: Clock
+}
+
+/** A viewer: sends one participant's picture and sound to a browser. */
+export class WhepLeg implements Leg {
+  readonly kind = 'whep'
+  readonly #options: WhepLegOptions
+  readonly #outlets = new Map<MediaKind, Outlet>()
+  readonly #advice = new Map<MediaKind, Advice>()
+  readonly #gone = Promise.withResolvers<void>()
+  #packetsIn = 0
+  #bytesIn = 0
+  #showing: string | undefined
+  #grace: Disposable | undefined
+
+  constructor (options: WhepLegOptions) { this.#options = options }
+
+  async run (room: Room, { signal, log, live }: LegContext): Promise<void> {
+    const { transport, viewing, clock, participant } = this.#options
+    await using stack = new AsyncDisposableStack()
+    stack.use(transport)
+    signal.throwIfAborted()
+    const tally = new Tally(log, clock)
+    transport.onPacket = bytes => this.#take(bytes, tally)
+    await this.#connect(signal)
+    for (const kind of ['video', 'audio'] as const) {
+      const section = viewing.viewed[kind]
+      if (section) this.#outlets.set(kind, stack.use(this.#outlet(section)))
+    }
+    stack.defer(() => this.#sayGoodbye())
+    stack.use(this.#reportRegularly())
+    const subject = stack.use(new Subject(room, participant, scene => this.#show(scene, log)))
+    stack.defer(() => this.#grace?.[Symbol.dispose]())
+    this.#showing = subject.identity
+    live()
+    await Promise.race([this.#gone.promise, transport.ended, aborted(signal)])
+    signal.throwIfAborted()
+  }
+
+  stats (): LegStats {
+    const { transport, viewing } = this.#options
+    return describeViewer({ outlets: this.#outlets, viewing, pair: transport.pair, packetsIn: this.#packetsIn, bytesIn: this.#bytesIn, showing: this.#showing, advice: [...this.#advice.values()] })
+  }
+
+  /** @throws AppError `connect_timeout` */
+  async #connect (signal: AbortSignal): Promise<void> {
+    const { transport, settings: { connectTimeoutMs }, clock } = this.#options
+    const late = Promise.withResolvers<void>()
+    using _timer = clock.after(connectTimeoutMs, late.resolve)
+    await Promise.race([transport.connected, late.promise, aborted(signal)])
+    signal.throwIfAborted()
+    if (transport.state === 'connected') return
+    const why = transport.state === 'ended' ? 'ICE or DTLS failed' : `no ICE and DTLS within ${connectTimeoutMs / 1000} s`
+    throw new AppError('connect_timeout', `The viewer did not connect: ${why}.`)
+  }
+
+  #outlet ({ codec, negotiated, stream: { ssrc, rtxSsrc } }: ViewedSection): Outlet {
+    const { clock, transport } = this.#options
+    return new Outlet({ codec, negotiated, ssrc, rtxSsrc, clock, send: bytes => transport.send(bytes), failed: error => this.#gone.reject(error) })
+  }
+
+  /** What there is to show has changed; with nothing, the viewer waits a while for it to come back. */
+  #show (scene: Scene, log: Logger): void {
+    const { settings: { rejoinGraceMs }, clock } = this.#options
+    for (const [kind, outlet] of this.#outlets) {
+      const track = scene[kind]
+      if (track) this.#attach(outlet, kind, track, log)
+      else outlet.detach()
+    }
+    this.#grace?.[Symbol.dispose]()
+    this.#grace = scene.audio || scene.video ? undefined : clock.after(rejoinGraceMs, this.#gone.resolve)
+  }
+
+  /** What cannot be shown is said in the session's status; the rest goes on. */
+  #attach (outlet: Outlet, kind: MediaKind, track: Track, log: Logger): void {
+    try {
+      if (kind === 'video' && track.codec.name !== outlet.codec.name) throw new AppError('no_common_codec', `the picture is now ${track.codec.name}; ${outlet.codec.name} was agreed on`)
+      outlet.attach(kind === 'audio' ? track.as([outlet.codec], this.#options.transcode) : track)
+      this.#advice.delete(kind)
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error
+      outlet.detach()
+      this.#advice.set(kind, adviceFor(kind, track, error))
+      log.warn({ kind, codec: track.codec.name, error: messageOf(error) }, 'a viewer gets a part only')
+    }
+  }
+
+  #take (bytes: Buffer, tally: Tally): void {
+    this.#packetsIn++
+    this.#bytesIn += bytes.length
+    if (!isRtcp(bytes)) return // A viewer sends no media.
+    try {
+      for (const packet of parseRtcp(bytes)) this.#hear(packet)
+    } catch (error) {
+      tally.count('a viewer sent malformed RTCP', { error: messageOf(error) })
+    }
+  }
+
+  #hear (packet: RtcpPacket): void {
+    switch (packet.type) {
+      case 'rr': case 'sr': for (const block of packet.reports) this.#outletOf(block.ssrc)?.sender.receive(block); break
+      case 'nack': this.#outletOf(packet.media)?.sender.resend(packet.lost); break
+      case 'pli': this.#outletOf(packet.media)?.pictureLost(); break
+      case 'fir': for (const { ssrc } of packet.requests) this.#outletOf(ssrc)?.pictureLost(); break
+      default: break
+    }
+  }
+
+  #outletOf (ssrc: number): Outlet | undefined { return this.#outlets.values().find(outlet => outlet.sender.ssrc === ssrc) }
+
+  #reportRegularly (): Disposable {
+    let tick = 0
+    return this.#options.clock.every(REPORT_TICK_MS, () => {
+      if (tick++ < EAGER_TICKS || tick % TICKS_PER_REPORT === 0) this.#report()
+    })
+  }
+
+  #report (): void {
+    const { transport, cname } = this.#options
+    for (const outlet of this.#outlets.values()) {
+      const { sender } = outlet
+      const report = outlet.report()
+      if (report) transport.send(printRtcp([report, { type: 'sdes', chunks: [{ ssrc: sender.ssrc, cname }] }]))
+    }
+  }
+
+  #sayGoodbye (): void {
+    const ssrcs = [...this.#outlets.values()].map(({ sender }) => sender.ssrc)
+    this.#options.transport.send(printRtcp([{ type: 'rr', ssrc: ssrcs[0] ?? 0, reports: [] }, { type: 'bye', ssrcs, reason: '' }]))
+  }
+}
+
+function adviceFor (kind: MediaKind, track: Track, error: AppError): Advice {
+  if (kind === 'audio') {
+    return { code: error.code, message: `The viewer hears nothing: the sound is ${track.codec.name}, and ${error.message}`, remedy: 'Install the optional dependency node-av, or publish Opus.' }
+  }
+  return { code: error.code, message: `The viewer sees nothing: ${error.message}.`, remedy: 'The viewer connects anew, or the publisher sends the codec it sent before.' }
+}

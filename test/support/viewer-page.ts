@@ -1,0 +1,74 @@
+/** What the page has seen and heard so far; times in ms since 1970, but for `firstFrameMs`, which counts from the answer. */
+export type Seen = {
+  readonly answeredAt: number
+  readonly firstFrameMs: number | null
+  readonly frames: number
+  readonly flashes: readonly number[]
+  readonly beeps: readonly number[]
+  readonly state: string
+  readonly inbound: Readonly<Record<string, Record<string, number | string>>>
+}
+
+/**
+ * A page that watches by WHEP and measures what a person would notice: `watch(url)` starts, `seen()` reports. The picture is
+ * looked at as each frame is presented, the sound 48,000 times a second.
+ */
+export const viewerPage = `<!doctype html><meta charset=utf-8><title>viewer</title><video id=v autoplay playsinline></video><script>
+const state = { answeredAt: 0, firstFrameMs: null, frames: 0, flashes: [], beeps: [] }
+let connection, resource
+async function watch (url, kinds = ['audio', 'video']) {
+  connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
+  const stream = new MediaStream()
+  for (const kind of kinds) stream.addTrack(connection.addTransceiver(kind, { direction: 'recvonly' }).receiver.track)
+  const video = document.getElementById('v')
+  video.srcObject = stream
+  await connection.setLocalDescription()
+  await new Promise(done => { const look = () => connection.iceGatheringState === 'complete' ? done() : setTimeout(look, 5); look() })
+  const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/sdp' }, body: connection.localDescription.sdp })
+  if (answer.status !== 201) throw new Error(answer.status + ' ' + await answer.text())
+  resource = answer.headers.get('location')
+  const sdp = await answer.text()
+  state.answeredAt = Date.now()
+  const answeredAt = performance.now()
+  await connection.setRemoteDescription({ type: 'answer', sdp })
+  look(video, answeredAt)
+  if (kinds.includes('audio')) await listen(stream)
+}
+function look (video, answeredAt) {
+  const canvas = new OffscreenCanvas(16, 9)
+  const context = canvas.getContext('2d', { willReadFrequently: true })
+  let bright = false
+  const onFrame = () => {
+    state.firstFrameMs ??= performance.now() - answeredAt
+    state.frames++
+    context.drawImage(video, 0, 0, 16, 9)
+    const { data } = context.getImageData(0, 0, 16, 9)
+    let sum = 0
+    for (let i = 0; i < data.length; i += 4) sum += data[i] + data[i + 1] + data[i + 2]
+    const luma = sum / (data.length / 4 * 3)
+    if (!bright && luma > 170) state.flashes.push(Date.now())
+    bright = luma > (bright ? 110 : 170)
+    video.requestVideoFrameCallback(onFrame)
+  }
+  video.requestVideoFrameCallback(onFrame)
+}
+async function listen (stream) {
+  const context = new AudioContext({ sampleRate: 48000 })
+  const source = 'registerProcessor("ear", class extends AudioWorkletProcessor { constructor () { super(); this.loud = false; this.quiet = 0 } process ([[samples]]) { if (!samples) return true; let peak = 0; for (const s of samples) peak = Math.max(peak, Math.abs(s)); if (peak > 0.1) { if (!this.loud) { this.loud = true; this.port.postMessage(currentTime) } this.quiet = 0 } else if (this.loud && ++this.quiet > 20) this.loud = false; return true } })'
+  await context.audioWorklet.addModule(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })))
+  const ear = new AudioWorkletNode(context, 'ear')
+  ear.port.onmessage = () => state.beeps.push(Date.now())
+  context.createMediaStreamSource(new MediaStream(stream.getAudioTracks())).connect(ear).connect(context.destination)
+  await context.resume()
+}
+async function seen () {
+  const inbound = {}
+  for (const report of (await connection.getStats()).values()) {
+    if (report.type !== 'inbound-rtp') continue
+    const { packetsReceived, packetsLost, framesDecoded, framesDropped, keyFramesDecoded, freezeCount, nackCount, pliCount, jitter, jitterBufferDelay, jitterBufferEmittedCount, estimatedPlayoutTimestamp } = report
+    inbound[report.kind] = { packetsReceived, packetsLost, framesDecoded, framesDropped, keyFramesDecoded, freezeCount, nackCount, pliCount, jitter, estimatedPlayoutTimestamp, jitterBufferMs: jitterBufferDelay / Math.max(1, jitterBufferEmittedCount) * 1000 }
+  }
+  return { ...state, state: connection.connectionState, inbound }
+}
+async function leave () { connection.close(); return (await fetch(resource, { method: 'DELETE' })).status }
+</script>`
