@@ -92,7 +92,7 @@ export type ServiceEvent = {
 export type Readiness = { readonly status: string, readonly checks: Readonly<Record<string, boolean>> }
 
 export type Status = Readiness & {
-  readonly service: { readonly name: string, readonly version: string, readonly environment: string, readonly region: string, readonly bridgeId: string }
+  readonly service: { readonly name: string, readonly version: string, readonly bridgeId: string }
 }
 
 /** A page of a list, newest first. */

@@ -1,4 +1,6 @@
-import type { Conference, Ingress, IngressWithKey, Page, Participant, Readiness, Recording, ServiceEvent, Session, Status } from './api-types.ts'
+import type {
+  Conference, Ingress, IngressWithKey, Page, Participant, Readiness, Recording, ServiceEvent, Session, Status
+} from './api-types.ts'
 
 /** The service is on the same machine or near: a request that takes longer will not come back. */
 const TIMEOUT_MS = 10_000
@@ -19,13 +21,18 @@ export class ApiError extends Error {
 type Problem = { detail?: string, title?: string, code?: string }
 type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
+export type ApiOptions = {
+  fetch?: Fetch
+  /** Called whenever the service does not know who we are (any more). */
+  onUnauthorized?: () => void
+}
+
 /** The service's API, as this page uses it. The session is an HttpOnly cookie that the browser sends by itself. */
 export class Api {
   readonly #fetch: Fetch
   readonly #onUnauthorized: () => void
 
-  /** @param onUnauthorized called whenever the service does not know who we are (any more). */
-  constructor ({ fetch: via = (url, init) => fetch(url, init), onUnauthorized = () => {} }: { fetch?: Fetch, onUnauthorized?: () => void } = {}) {
+  constructor ({ fetch: via = (url, init) => fetch(url, init), onUnauthorized = () => {} }: ApiOptions = {}) {
     this.#fetch = via
     this.#onUnauthorized = onUnauthorized
   }
@@ -40,7 +47,8 @@ export class Api {
   paths = async (): Promise<string[]> => Object.keys((await this.#ask<{ paths?: object }>('GET', '/openapi.json')).paths ?? {})
 
   conferences = (): Promise<readonly Conference[]> => this.#list('/api/v1/conferences')
-  participants = (conference: string): Promise<readonly Participant[]> => this.#list(`/api/v1/conferences/${encodeURIComponent(conference)}/participants`)
+  participants = (conference: string): Promise<readonly Participant[]> =>
+    this.#list(`/api/v1/conferences/${encodeURIComponent(conference)}/participants`)
   closeConference = (id: string): Promise<void> => this.#ask('DELETE', `/api/v1/conferences/${encodeURIComponent(id)}`)
 
   sessions = (): Promise<readonly Session[]> => this.#list('/api/v1/sessions')
@@ -56,7 +64,8 @@ export class Api {
 
   ingresses = (): Promise<readonly Ingress[]> => this.#list('/api/v1/ingresses')
   ingress = (id: string): Promise<IngressWithKey> => this.#ask('GET', `/api/v1/ingresses/${id}`)
-  createIngress = (request: { room: string, name?: string }): Promise<IngressWithKey> => this.#ask('POST', '/api/v1/ingresses', { protocol: 'rtmp', ...request })
+  createIngress = (request: { room: string, name?: string }): Promise<IngressWithKey> =>
+    this.#ask('POST', '/api/v1/ingresses', { protocol: 'rtmp', ...request })
   deleteIngress = (id: string): Promise<void> => this.#ask('DELETE', `/api/v1/ingresses/${id}`)
 
   events = (after: number, limit: number): Promise<Page<ServiceEvent>> => this.#ask('GET', `/api/v1/events?after=${after}&limit=${limit}`)
@@ -70,7 +79,8 @@ export class Api {
   }
 
   /** A short-lived bearer token that may watch one room, for WHEP. */
-  viewToken = async (room: string): Promise<string> => (await this.#ask<{ token: string }>('POST', '/api/v1/tokens', { scopes: ['view'], room })).token
+  viewToken = async (room: string): Promise<string> =>
+    (await this.#ask<{ token: string }>('POST', '/api/v1/tokens', { scopes: ['view'], room })).token
 
   async #list<T> (path: string): Promise<readonly T[]> { return (await this.#ask<Page<T>>('GET', path)).items }
 
@@ -93,7 +103,8 @@ export class Api {
   async #refused (response: Response, path: string): Promise<ApiError> {
     const problem = await response.json().catch(() => ({})) as Problem
     if (response.status === 401 && !path.endsWith('/login')) this.#onUnauthorized()
-    return new ApiError(response.status, problem.code ?? 'unknown', problem.detail ?? problem.title ?? `The service answered ${response.status}`)
+    const message = problem.detail ?? problem.title ?? `The service answered ${response.status}`
+    return new ApiError(response.status, problem.code ?? 'unknown', message)
   }
 }
 

@@ -13,24 +13,36 @@ const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
 export const publishUrl = ({ server, key }: Door): string => `${server}/${key}`
 
+const testPicture = `-re -f lavfi -i testsrc2=size=${advised.width}x${advised.height}:rate=${advised.fps}`
+const testSound = '-f lavfi -i sine=frequency=440:beep_factor=4:sample_rate=48000'
+
 export const ffmpegSources = {
-  test: { name: 'a test picture', input: `-re -f lavfi -i testsrc2=size=${advised.width}x${advised.height}:rate=${advised.fps} -f lavfi -i sine=frequency=440:beep_factor=4:sample_rate=48000` },
+  test: { name: 'a test picture', input: `${testPicture} ${testSound}` },
   file: { name: 'a file', input: '-re -stream_loop -1 -i video.mp4' },
   camera: { name: 'a Linux webcam', input: '-f v4l2 -i /dev/video0 -f pulse -i default' }
 } as const
 export type FfmpegSource = keyof typeof ffmpegSources
 
 export function ffmpegLine (door: Door, source: FfmpegSource = 'test'): string {
-  const video = `-c:v libx264 -preset veryfast -tune zerolatency -bf 0 -g ${gop} -pix_fmt yuv420p -b:v ${advised.videoKbps}k -maxrate ${advised.videoKbps}k -bufsize ${advised.videoKbps}k`
-  const audio = `-c:a aac -b:a ${advised.audioKbps}k -ar 48000 -ac 2`
-  return `ffmpeg ${ffmpegSources[source].input} ${video} ${audio} -f flv ${quoted(publishUrl(door))}`
+  const rate = `${advised.videoKbps}k`
+  return [
+    `ffmpeg ${ffmpegSources[source].input}`,
+    `-c:v libx264 -preset veryfast -tune zerolatency -bf 0 -g ${gop} -pix_fmt yuv420p`,
+    `-b:v ${rate} -maxrate ${rate} -bufsize ${rate}`,
+    `-c:a aac -b:a ${advised.audioKbps}k -ar 48000 -ac 2`,
+    `-f flv ${quoted(publishUrl(door))}`
+  ].join(' ')
 }
 
 export function gstreamerLine (door: Door): string {
-  const video = `videotestsrc is-live=true pattern=ball ! video/x-raw,width=${advised.width},height=${advised.height},framerate=${advised.fps}/1 ! ` +
-    `x264enc tune=zerolatency speed-preset=veryfast bframes=0 key-int-max=${gop} bitrate=${advised.videoKbps} ! h264parse ! queue ! mux.`
-  const audio = `audiotestsrc is-live=true wave=ticks ! audioconvert ! audio/x-raw,rate=48000,channels=2 ! avenc_aac bitrate=${advised.audioKbps * 1000} ! aacparse ! queue ! mux.`
-  return `gst-launch-1.0 flvmux name=mux streamable=true ! rtmp2sink location=${quoted(publishUrl(door))} ${video} ${audio}`
+  const { width, height, fps, videoKbps, audioKbps } = advised
+  return [
+    `gst-launch-1.0 flvmux name=mux streamable=true ! rtmp2sink location=${quoted(publishUrl(door))}`,
+    `videotestsrc is-live=true pattern=ball ! video/x-raw,width=${width},height=${height},framerate=${fps}/1 !`,
+    `x264enc tune=zerolatency speed-preset=veryfast bframes=0 key-int-max=${gop} bitrate=${videoKbps} ! h264parse ! queue ! mux.`,
+    'audiotestsrc is-live=true wave=ticks ! audioconvert ! audio/x-raw,rate=48000,channels=2 !',
+    `avenc_aac bitrate=${audioKbps * 1000} ! aacparse ! queue ! mux.`
+  ].join(' ')
 }
 
 /** Settings > Output > Streaming, in OBS’s own words, each with its reason. */

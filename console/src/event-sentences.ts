@@ -3,7 +3,15 @@ import { sourceNames } from './names.ts'
 
 export type EventSentence = { readonly text: string, readonly tone: 'plain' | 'good' | 'bad' | 'live' }
 
-type Data = { name?: string, identity?: string, source?: string, kind?: string, reason?: string, participant?: string | null, partial?: boolean }
+type Data = {
+  name?: string
+  identity?: string
+  source?: string
+  kind?: string
+  reason?: string
+  participant?: string | null
+  partial?: boolean
+}
 
 const legName = (kind = ''): string => sourceNames[kind] ?? kind
 const because = (reason?: string): string => reason && reason !== 'left' ? `: ${reason}` : ''
@@ -26,7 +34,9 @@ export function eventSentence (event: ServiceEvent): EventSentence | undefined {
     case 'session.failed': return { text: `${legName(data.kind)} failed${because(data.reason)}`, tone: 'bad' }
     case 'recording.starting': case 'recording.stopping': return undefined
     case 'recording.active': return { text: `${who} is being recorded`, tone: 'live' }
-    case 'recording.completed': return { text: `Recording of ${who} ${data.partial ? 'kept, but partial' : 'complete'}`, tone: data.partial ? 'bad' : 'good' }
+    case 'recording.completed': return data.partial
+      ? { text: `Recording of ${who} kept, but partial`, tone: 'bad' }
+      : { text: `Recording of ${who} complete`, tone: 'good' }
     case 'recording.failed': return { text: `Recording of ${who} failed${because(data.reason)}`, tone: 'bad' }
     default: return { text: sentence(event.type), tone: 'plain' }
   }

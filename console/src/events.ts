@@ -42,7 +42,8 @@ async function stream (signal: AbortSignal): Promise<void> {
 }
 
 async function catchUp (): Promise<void> {
-  add(events.value === undefined ? await newestPage(after => api.events(after, PAGE), PAGE) : (await api.events(lastSequence(), PAGE)).items)
+  const first = events.value === undefined
+  add(first ? await newestPage(after => api.events(after, PAGE), PAGE) : (await api.events(lastSequence(), PAGE)).items)
 }
 
 function add (news: readonly ServiceEvent[]): void {

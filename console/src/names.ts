@@ -13,4 +13,12 @@ export const sourceNames: Readonly<Record<string, string>> = {
 }
 
 /** What the codecs of the service's table are called. */
-export const codecNames: Readonly<Record<string, string>> = { H264: 'H.264', H265: 'H.265', opus: 'Opus', PCMU: 'G.711 µ-law', PCMA: 'G.711 A-law', G722: 'G.722', L16: 'PCM' }
+export const codecNames: Readonly<Record<string, string>> = {
+  H264: 'H.264',
+  H265: 'H.265',
+  opus: 'Opus',
+  PCMU: 'G.711 µ-law',
+  PCMA: 'G.711 A-law',
+  G722: 'G.722',
+  L16: 'PCM'
+}

@@ -1,6 +1,9 @@
 import { ApiError } from './api.ts'
+import { messageOf } from './lib/errors.ts'
 import { backoff, sleep } from './lib/wait.ts'
-import { api, auth, ingresses, participantRates, pastSessions, pastWanted, paths, readiness, recordings, rooms, type RoomView, sessionRates, sessions, status, trackRates, trouble } from './store.ts'
+import * as store from './store.ts'
+
+const { api } = store
 
 /** Counters become rates and clocks run: often enough to look alive, seldom enough to cost nothing. */
 const LIVE_MS = 1_500
@@ -10,15 +13,16 @@ const PAST_SESSIONS = 50
 /** A burst of events is one refresh. */
 const NUDGE_MS = 120
 
+let slowAt = 0
+let nudged = false
 let wake = (): void => {}
 
 /** Asks for everything now instead of at the next turn: after an action, or when an event says that something changed. */
 export function refreshSoon (): void {
   slowAt = 0
+  nudged = true // For a refresh that is under way, and may have asked too early.
   wake()
 }
-
-let slowAt = 0
 
 /** Keeps the store like the service until the signal is aborted. Rests while nobody looks. */
 export async function keepFresh (signal: AbortSignal): Promise<void> {
@@ -26,36 +30,57 @@ export async function keepFresh (signal: AbortSignal): Promise<void> {
   slowAt = 0
   while (!signal.aborted) {
     await whenVisible(signal)
-    const ok = await refresh().then(() => true, failed)
-    if (signal.aborted) return
+    nudged = false
+    const ok = await refresh()
     failures = ok ? 0 : failures + 1
-    const turn = new AbortController()
-    wake = () => { setTimeout(() => turn.abort(), NUDGE_MS) }
-    await sleep(ok ? LIVE_MS : backoff(failures, { firstMs: LIVE_MS }), AbortSignal.any([turn.signal, signal]))
+    if (!nudged) await rest(ok ? LIVE_MS : backoff(failures, { firstMs: LIVE_MS }), signal)
+    await sleep(nudged ? NUDGE_MS : 0, signal)
   }
 }
 
-async function refresh (): Promise<void> {
-  if (performance.now() >= slowAt) {
-    slowAt = performance.now() + SLOW_MS
-    await refreshSlow()
-  }
-  await Promise.all([refreshReadiness(), refreshRooms(), refreshSessions(), refreshRecordings()])
-  trouble.value = undefined
-  auth.value = 'in'
+/** Until the time is over, or somebody nudges. */
+async function rest (ms: number, signal: AbortSignal): Promise<void> {
+  const turn = new AbortController()
+  wake = () => turn.abort()
+  await sleep(ms, AbortSignal.any([turn.signal, signal]))
 }
 
-async function refreshSlow (): Promise<void> {
-  [status.value, ingresses.value] = await Promise.all([api.status(), orNone(api.ingresses())])
-  if (pastWanted.value) pastSessions.value = (await api.pastSessions(PAST_SESSIONS)).toSorted((a, b) => a.id < b.id ? 1 : -1)
-  if (paths.value.length === 0) paths.value = await api.paths().catch(() => [])
+/** Asks for everything at once; what one part cannot answer does not keep the others from the screen. @returns whether all went well. */
+async function refresh (): Promise<boolean> {
+  const slow = performance.now() >= slowAt
+  if (slow) slowAt = performance.now() + SLOW_MS
+  const asked = [refreshRooms(), refreshSessions(), refreshRecordings(), refreshReadiness(), ...(slow ? [refreshSlow()] : [])]
+  const failed = (await Promise.allSettled(asked)).filter(result => result.status === 'rejected').map(({ reason }) => reason as unknown)
+  store.trouble.value = failed.map(troubleOf).find(text => text !== undefined)
+  return failed.length === 0
 }
+
+/** 401 is the login view's business. */
+const troubleOf = (error: unknown): string | undefined => error instanceof ApiError && error.status === 401 ? undefined : messageOf(error)
 
 async function refreshRooms (): Promise<void> {
   const conferences = await api.conferences()
-  const views = await Promise.all(conferences.map(async conference => ({ conference, participants: await orNone(api.participants(conference.id)) })))
+  const views = await Promise.all(conferences.map(async conference =>
+    ({ conference, participants: await orNone(api.participants(conference.id)) })))
   measure(views)
-  rooms.value = views
+  store.rooms.value = views
+  if (store.auth.value === 'unknown') store.auth.value = 'in'
+}
+
+async function refreshSessions (): Promise<void> {
+  const list = await api.sessions()
+  store.sessionRates.update(performance.now(), list.map(s => [s.id, s.stats.bytesIn + s.stats.bytesOut] as const))
+  store.sessions.value = list
+}
+
+async function refreshRecordings (): Promise<void> { store.recordings.value = await orNone(api.recordings()) }
+async function refreshReadiness (): Promise<void> { store.readiness.value = await api.ready() }
+
+async function refreshSlow (): Promise<void> {
+  if (store.paths.value.length === 0) store.paths.value = await api.paths()
+  if (store.pastWanted.value) store.pastSessions.value = (await api.pastSessions(PAST_SESSIONS)).toSorted((a, b) => a.id < b.id ? 1 : -1)
+  store.status.value = await api.status()
+  store.ingresses.value = await orNone(api.ingresses())
 }
 
 /** What is not there is empty, not an error: a room that has just closed, a part this build does not have. */
@@ -64,27 +89,11 @@ const orNone = <T,>(list: Promise<readonly T[]>): Promise<readonly T[]> => list.
   throw error
 })
 
-function measure (views: readonly RoomView[]): void {
+function measure (views: readonly store.RoomView[]): void {
   const at = performance.now()
   const everyone = views.flatMap(view => view.participants)
-  trackRates.update(at, everyone.flatMap(p => p.tracks.map(t => [t.id, t.bytes] as const)))
-  participantRates.update(at, everyone.map(p => [p.id, p.tracks.reduce((sum, t) => sum + t.bytes, 0)] as const))
-}
-
-async function refreshSessions (): Promise<void> {
-  const list = await api.sessions()
-  sessionRates.update(performance.now(), list.map(s => [s.id, s.stats.bytesIn + s.stats.bytesOut] as const))
-  sessions.value = list
-}
-
-async function refreshReadiness (): Promise<void> { readiness.value = await api.ready() }
-
-async function refreshRecordings (): Promise<void> { recordings.value = await orNone(api.recordings()) }
-
-function failed (error: unknown): false {
-  if (!(error instanceof ApiError)) throw error
-  if (error.status !== 401) trouble.value = error.message // 401 is the login view's business.
-  return false
+  store.trackRates.update(at, everyone.flatMap(p => p.tracks.map(t => [t.id, t.bytes] as const)))
+  store.participantRates.update(at, everyone.map(p => [p.id, p.tracks.reduce((sum, t) => sum + t.bytes, 0)] as const))
 }
 
 function whenVisible (signal: AbortSignal): Promise<void> {

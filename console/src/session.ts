@@ -1,7 +1,7 @@
 import { messageOf } from './lib/errors.ts'
 import { signal } from '@preact/signals'
 import { say } from './notices.ts'
-import { api, auth, forget } from './store.ts'
+import { api, auth, loggedOut } from './store.ts'
 
 /** True while a one-time link is being used: no form meanwhile. */
 export const linkInUse = signal(false)
@@ -37,6 +37,5 @@ export async function logInWithKey (apiKey: string): Promise<string | undefined>
 
 export async function logOut (): Promise<void> {
   await api.logout().catch(() => {}) // Without the service there is nothing to log out of; the page forgets all the same.
-  forget()
-  auth.value = 'out'
+  loggedOut()
 }

@@ -1,6 +1,6 @@
 import { computed, signal } from '@preact/signals'
 import { Api } from './api.ts'
-import type { Conference, Ingress, Participant, Readiness, Recording, ServiceEvent, Session, Status } from './api-types.ts'
+import type { Conference, Ingress, IngressWithKey, Participant, Readiness, Recording, ServiceEvent, Session, Status } from './api-types.ts'
 import { RateMeters } from './lib/rates.ts'
 
 export type RoomView = { readonly conference: Conference, readonly participants: readonly Participant[] }
@@ -8,7 +8,7 @@ export type RoomView = { readonly conference: Conference, readonly participants:
 /** Whether the service knows us. `unknown` until the first answer. */
 export const auth = signal<'unknown' | 'in' | 'out'>('unknown')
 
-export const api = new Api({ onUnauthorized: () => { auth.value = 'out' } })
+export const api = new Api({ onUnauthorized: () => loggedOut() })
 
 /** What the service said last. Undefined: not asked yet. */
 export const rooms = signal<readonly RoomView[]>()
@@ -18,6 +18,8 @@ export const pastSessions = signal<readonly Session[]>([])
 export const pastWanted = signal(false)
 export const recordings = signal<readonly Recording[]>()
 export const ingresses = signal<readonly Ingress[]>()
+/** The ingress whose settings are shown. */
+export const chosen = signal<IngressWithKey>()
 export const events = signal<readonly ServiceEvent[]>()
 export const status = signal<Status>()
 export const readiness = signal<Readiness>()
@@ -34,7 +36,10 @@ export const participantRates = new RateMeters()
 /** … of what a session sent and received, by session id. Read anew with `sessions`. */
 export const sessionRates = new RateMeters()
 
-export const liveRecordings = computed(() => (recordings.value ?? []).filter(r => r.state === 'starting' || r.state === 'active' || r.state === 'stopping'))
+/** Neither completed nor failed yet. */
+export const isRunning = ({ state }: Recording): boolean => state === 'starting' || state === 'active' || state === 'stopping'
+
+export const liveRecordings = computed(() => (recordings.value ?? []).filter(isRunning))
 export const participantCount = computed(() => (rooms.value ?? []).reduce((sum, room) => sum + room.participants.length, 0))
 
 /** Sessions that only watch this room. */
@@ -44,8 +49,10 @@ export const viewersOf = (room: string): number => (sessions.value ?? []).filter
 export const recordingOf = (room: string, identity: string): Recording | undefined =>
   liveRecordings.value.find(r => r.room === room && (r.participant === identity || r.participant === null))
 
-/** Who logs out, or is logged out, leaves nothing behind on the screen. */
-export function forget (): void {
+/** Who logs out, or is logged out, leaves nothing behind on the page. */
+export function loggedOut (): void {
+  auth.value = 'out'
   rooms.value = sessions.value = recordings.value = ingresses.value = events.value = undefined
-  status.value = undefined
+  status.value = chosen.value = trouble.value = undefined
+  pastSessions.value = []
 }

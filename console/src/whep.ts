@@ -102,8 +102,10 @@ async function gathered (connection: RTCPeerConnection, world: Surroundings): Pr
   await Promise.race([complete, world.sleep(GATHERING_MS)])
 }
 
-async function offer (url: string, authorization: string, sdp: string, world: Surroundings): Promise<{ sdp: string, resource: string | undefined }> {
-  const response = await world.fetch(url, { method: 'POST', headers: { authorization, 'content-type': 'application/sdp' }, body: sdp })
+type Answer = { sdp: string, resource: string | undefined }
+
+async function offer (url: string, authorization: string, body: string, world: Surroundings): Promise<Answer> {
+  const response = await world.fetch(url, { method: 'POST', headers: { authorization, 'content-type': 'application/sdp' }, body })
   if (response.status !== 201) throw new Error(await refusal(response))
   const location = response.headers.get('location')
   return { sdp: await response.text(), resource: location === null ? undefined : new URL(location, response.url || url).href }

@@ -1,4 +1,7 @@
-/** How long to wait before the next try, in milliseconds: doubles from `firstMs` to `mostMs`, less up to a quarter, so that a crowd spreads out. */
+/**
+ * How long to wait before the next try, in milliseconds: doubles from `firstMs` to `mostMs`, less up to a quarter, so that a
+ * crowd spreads out.
+ */
 export function backoff (failures: number, { firstMs = 500, mostMs = 10_000, random = Math.random } = {}): number {
   const full = Math.min(mostMs, firstMs * 2 ** Math.max(0, failures - 1))
   return Math.round(full * (1 - random() / 4))

@@ -13,7 +13,10 @@ type Props = {
 export function Button ({ icon, kind = 'plain', label, busy = false, children, disabled, ...rest }: Props) {
   const only = children === undefined ? ' button-icon' : ''
   return (
-    <button type='button' {...rest} class={`button button-${kind}${only}`} aria-label={label} title={label} aria-busy={busy} disabled={busy || disabled}>
+    <button
+      type='button' {...rest} class={`button button-${kind}${only}`}
+      aria-label={label} title={label} aria-busy={busy} disabled={busy || disabled}
+    >
       {icon && <Icon name={icon} />}
       {children !== undefined && <span>{children}</span>}
     </button>

@@ -25,7 +25,10 @@ export function CopyButton ({ value, what, text }: { value: string, what: string
     return () => clearTimeout(timer)
   }, [copied])
   const copy = (): void => {
-    toClipboard(value).then(() => { setCopied(true); say(`${what} copied`, 'quiet') }, () => say(`${what} could not be copied: the browser did not allow it`, 'bad'))
+    toClipboard(value).then(() => {
+      setCopied(true)
+      say(`${what} copied`, 'quiet')
+    }, () => say(`${what} could not be copied: the browser did not allow it`, 'bad'))
   }
   return <Button kind='quiet' icon={copied ? 'check' : 'copy'} label={copied ? 'Copied' : `Copy ${what}`} onClick={copy}>{text}</Button>
 }
@@ -38,7 +41,8 @@ export function CopyField ({ name, value, secret = false }: { name: string, valu
       <span class='field-name'>{name}</span>
       <div class='field-box'>
         <code class='field-value'>{shown ? value : '•'.repeat(Math.min(24, value.length))}</code>
-        {secret && <Button kind='quiet' icon={shown ? 'eyeOff' : 'eye'} label={`${shown ? 'Hide' : 'Show'} ${name}`} onClick={() => setShown(!shown)} />}
+        {secret &&
+          <Button kind='quiet' icon={shown ? 'eyeOff' : 'eye'} label={`${shown ? 'Hide' : 'Show'} ${name}`} onClick={() => setShown(!shown)} />}
         <CopyButton value={value} what={name} />
       </div>
     </div>

@@ -9,7 +9,8 @@ const strokes = {
   events: 'M4 6h16M4 12h10M4 18h13',
   expand: 'M9 4H4v5M15 4h5v5M9 20H4v-5M15 20h5v-5',
   eye: 'M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 14.8a2.8 2.8 0 1 0 0-5.6 2.8 2.8 0 0 0 0 5.6z',
-  eyeOff: 'M4 4l16 16M9.6 5.8A9 9 0 0 1 12 5.5c6 0 9.5 6.5 9.5 6.5a17 17 0 0 1-2.6 3.4M6 7.6A17 17 0 0 0 2.5 12S6 18.5 12 18.5a9 9 0 0 0 3.7-.8M9.9 9.9a3 3 0 0 0 4.2 4.2',
+  eyeOff: 'M4 4l16 16M9.6 5.8A9 9 0 0 1 12 5.5c6 0 9.5 6.5 9.5 6.5a17 17 0 0 1-2.6 3.4' +
+    'M6 7.6A17 17 0 0 0 2.5 12S6 18.5 12 18.5a9 9 0 0 0 3.7-.8M9.9 9.9a3 3 0 0 0 4.2 4.2',
   leave: 'M14 5H6v14h8M11 12h10M17.5 8.5L21 12l-3.5 3.5',
   link: 'M10 14a4.2 4.2 0 0 0 6 0l3.4-3.4a4.2 4.2 0 0 0-6-6L12 6M14 10a4.2 4.2 0 0 0-6 0l-3.4 3.4a4.2 4.2 0 0 0 6 6L12 18',
   plus: 'M12 5v14M5 12h14',
@@ -32,7 +33,10 @@ export function Icon ({ name }: { name: IconName }) {
   const solid = name in solids
   const path = solid ? solids[name as keyof typeof solids] : strokes[name as keyof typeof strokes]
   return (
-    <svg class='icon' viewBox='0 0 24 24' aria-hidden='true' fill={solid ? 'currentColor' : 'none'} stroke={solid ? 'none' : 'currentColor'}>
+    <svg
+      class='icon' viewBox='0 0 24 24' aria-hidden='true'
+      fill={solid ? 'currentColor' : 'none'} stroke={solid ? 'none' : 'currentColor'}
+    >
       <path d={path} />
     </svg>
   )

@@ -19,7 +19,12 @@ export function Tabs ({ label, tabs }: { label: string, tabs: readonly Tab[] }) 
     <>
       <div class='tabs' role='tablist' aria-label={label} ref={list} onKeyDown={move}>
         {tabs.map(({ id, name }) => (
-          <button key={id} type='button' role='tab' id={`${base}-${id}`} aria-selected={id === current} aria-controls={`${base}-panel`} tabIndex={id === current ? 0 : -1} onClick={() => setCurrent(id)}>{name}</button>))}
+          <button
+            key={id} type='button' role='tab' id={`${base}-${id}`} aria-selected={id === current} aria-controls={`${base}-panel`}
+            tabIndex={id === current ? 0 : -1} onClick={() => setCurrent(id)}
+          >
+            {name}
+          </button>))}
       </div>
       <div class='tab-panel' role='tabpanel' id={`${base}-panel`} aria-labelledby={`${base}-${current}`}>
         {tabs.find(({ id }) => id === current)?.show()}

@@ -24,7 +24,10 @@ function Row ({ event }: { event: ServiceEvent }) {
   return (
     <li class={`event event-${tone}`}>
       <p>{text}</p>
-      <p class='event-where'>{event.room !== null && <>{event.room} · </>}<time dateTime={event.at} title={event.type}>{ago(Date.parse(event.at), now.value)}</time></p>
+      <p class='event-where'>
+        {event.room !== null && <>{event.room} · </>}
+        <time dateTime={event.at} title={event.type}>{ago(Date.parse(event.at), now.value)}</time>
+      </p>
     </li>
   )
 }

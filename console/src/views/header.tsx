@@ -16,7 +16,9 @@ export function Header () {
           <Logo />
           <div>
             <h1>AuraLink</h1>
-            <p class='brand-line'>{service ? <>{service.name} {service.version}<span class='brand-bridge'> · {service.bridgeId}</span></> : ' '}</p>
+            <p class='brand-line'>
+              {service ? <>{service.name} {service.version}<span class='brand-bridge'> · {service.bridgeId}</span></> : ' '}
+            </p>
           </div>
         </div>
         <nav class='header-nav' aria-label='Sections'>

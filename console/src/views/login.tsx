@@ -25,7 +25,10 @@ export function Login () {
         <h1>AuraLink</h1>
         <p class='muted'>Encoders in, browsers and recordings out. Log in to see what is live.</p>
         {/* A name for password managers; the service has one admin key and no names. */}
-        <input class='visually-hidden' type='text' name='username' autocomplete='username' value='admin' tabIndex={-1} aria-hidden='true' readOnly />
+        <input
+          class='visually-hidden' type='text' name='username' autocomplete='username' value='admin'
+          tabIndex={-1} aria-hidden='true' readOnly
+        />
         <label class='input-label' for='api-key'>Admin API key</label>
         <input
           id='api-key' class='input' type='password' name='password' autocomplete='current-password' required autofocus

@@ -1,6 +1,7 @@
 import { readiness, trouble } from '../store.ts'
 
-const words = (name: string): string => name.replaceAll('_', ' ')
+/** `not_ready` -> `Not ready`, `ai_core` -> `Ai core`. */
+const words = (name: string): string => (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll('_', ' ')
 
 /** One dot for whether the service takes work, and which dependency is in the way if not. */
 export function Readiness () {
@@ -9,7 +10,7 @@ export function Readiness () {
   const down = all.filter(([, ok]) => !ok).map(([name]) => words(name))
   const ready = !trouble.value && status === 'ready'
   const tone = !ready ? 'bad' : down.length > 0 ? 'warn' : 'good'
-  const text = trouble.value ? 'No answer' : down.length > 0 ? `${ready ? 'Ready' : 'Not ready'}: ${down.join(', ')} down` : ready ? 'Ready' : words(status)
+  const text = trouble.value ? 'No answer' : `${ready ? 'Ready' : words(status)}${down.length > 0 ? `: ${down.join(', ')} down` : ''}`
   return (
     <>
       <button type='button' class='readiness' popovertarget='dependencies' aria-haspopup='true'>
@@ -18,7 +19,8 @@ export function Readiness () {
       <span class='visually-hidden' role='status'>{text}</span>
       <ul class='readiness-list' id='dependencies' popover='auto' aria-label='Dependencies'>
         {all.length === 0 && <li class='muted'>No dependencies</li>}
-        {all.map(([name, ok]) => <li key={name}><span class={`dot dot-${ok ? 'good' : 'bad'}`} />{words(name)}<span class='muted'>{ok ? 'ok' : 'not ok'}</span></li>)}
+        {all.map(([name, ok]) => (
+          <li key={name}><span class={`dot dot-${ok ? 'good' : 'bad'}`} />{words(name)}<span class='muted'>{ok ? 'ok' : 'not ok'}</span></li>))}
       </ul>
     </>
   )

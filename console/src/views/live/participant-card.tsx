@@ -39,7 +39,10 @@ export function ParticipantCard ({ room, participant, alone }: { room: string, p
           <RecordButton room={room} identity={identity} />
           {!alone && <CopyButton what={`WHEP URL of ${name}`} value={location.origin + whepPath(room, identity)} text='WHEP URL' />}
           {sessionId !== null &&
-            <ConfirmButton icon='close' text='End' label={`End the session of ${name}`} question={`Disconnect ${name}?`} yes='Disconnect' onConfirm={() => act(api.endSession(sessionId), `${name} was disconnected`)} />}
+            <ConfirmButton
+              icon='close' text='End' label={`End the session of ${name}`} question={`Disconnect ${name}?`} yes='Disconnect'
+              onConfirm={() => act(api.endSession(sessionId), `${name} was disconnected`)}
+            />}
         </footer>
       </div>
     </div></article>

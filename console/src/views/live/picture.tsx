@@ -32,12 +32,19 @@ export function Picture ({ room, identity, name, kinds }: Props) {
   return (
     <div class={audioOnly ? 'picture picture-audio' : 'picture'} ref={frame}>
       <div class={large ? 'stage stage-large' : 'stage'} ref={stage} onToggle={onToggle}>
-        <video ref={video} class='stage-video' muted={muted} autoplay playsInline onClick={enlarge} aria-label={`Live picture of ${name}`} />
+        <video
+          ref={video} class='stage-video' muted={muted} autoplay playsInline onClick={enlarge}
+          aria-label={`Live picture of ${name}`}
+        />
         {audioOnly && <p class='stage-audio'>{name}<span>sound only</span></p>}
         <PictureNote state={state} hasMedia={kinds.length > 0} />
         <div class='stage-buttons'>
-          {kinds.includes('audio') && <Button kind='quiet' icon={muted ? 'soundOff' : 'sound'} label={muted ? `Hear ${name}` : `Mute ${name}`} aria-pressed={!muted} onClick={() => setMuted(!muted)} />}
-          <Button kind='quiet' icon={large ? 'close' : 'expand'} label={large ? 'Make the picture small again' : `Enlarge the picture of ${name}`} onClick={enlarge} />
+          {kinds.includes('audio') &&
+            <Button kind='quiet' icon={muted ? 'soundOff' : 'sound'} label={`${muted ? 'Hear' : 'Mute'} ${name}`} onClick={() => setMuted(!muted)} />}
+          <Button
+            kind='quiet' icon={large ? 'close' : 'expand'} onClick={enlarge}
+            label={large ? 'Make the picture small again' : `Enlarge the picture of ${name}`}
+          />
         </div>
       </div>
     </div>

@@ -22,6 +22,8 @@ export function RecordButton ({ room, identity }: { room: string, identity: stri
     await act(work, done)
     setBusy(false)
   }
+  const start = (): Promise<void> => during(api.startRecording(room, identity), `Recording ${identity}`)
+  const stop = (which: string): Promise<void> => during(api.stopRecording(which), 'Recording stopped: it is in the list below')
 
   return (
     <div class={recording ? 'recording-now' : 'record'} ref={place}>
@@ -32,9 +34,9 @@ export function RecordButton ({ room, identity }: { room: string, identity: stri
             <span>{recording.state === 'stopping' ? 'Finishing' : 'Recording'}</span>
             {recording.startedAt && <Elapsed since={recording.startedAt} />}
             <span class='number muted'>{bytes(recording.sizeBytes)}</span>
-            <Button icon='stop' busy={busy || recording.state === 'stopping'} onClick={() => during(api.stopRecording(recording.id), 'Recording stopped: it is in the list below')}>Stop</Button>
+            <Button icon='stop' busy={busy || recording.state === 'stopping'} onClick={() => stop(recording.id)}>Stop</Button>
           </>)
-        : <Button kind='primary' icon='record' busy={busy} onClick={() => during(api.startRecording(room, identity), `Recording ${identity}`)}>Record</Button>}
+        : <Button kind='primary' icon='record' busy={busy} onClick={start}>Record</Button>}
     </div>
   )
 }

@@ -21,7 +21,8 @@ export function RoomCard ({ conference, participants }: RoomView) {
       </header>
       {participants.length === 0 && <p class='muted'>Nobody is sending into this room at the moment.</p>}
       <div class={participants.length > 1 ? 'participants participants-many' : 'participants'}>
-        {participants.map(participant => <ParticipantCard key={participant.id} room={room} participant={participant} alone={participants.length === 1} />)}
+        {participants.map(participant => (
+          <ParticipantCard key={participant.id} room={room} participant={participant} alone={participants.length === 1} />))}
       </div>
     </article>
   )

@@ -34,7 +34,8 @@ export function TrackList ({ tracks, detail }: Props) {
 
 function facts (track: Track, detail: Props['detail']): string[] {
   const channels = track.channels === 1 ? 'mono' : track.channels === 2 ? 'stereo' : undefined
-  return [codecNames[track.codec] ?? track.codec, ...(track.kind === 'video' ? pictureFacts(detail) : [channels])].filter(fact => fact !== undefined)
+  const more = track.kind === 'video' ? pictureFacts(detail) : [channels]
+  return [codecNames[track.codec] ?? track.codec, ...more].filter(fact => fact !== undefined)
 }
 
 function rateOf (track: Track): string {

@@ -16,7 +16,9 @@ export function useWhep (video: RefObject<HTMLVideoElement | null>, { room, iden
     const controller = new AbortController()
     const leave = (): void => controller.abort()
     addEventListener('pagehide', leave)
-    void play({ url: whepPath(room, identity), kinds, screen: video.current, token: () => api.viewToken(room), tell: setState, signal: controller.signal })
+    const { signal } = controller
+    const token = (): Promise<string> => api.viewToken(room)
+    void play({ url: whepPath(room, identity), kinds, screen: video.current, token, tell: setState, signal })
     return () => {
       removeEventListener('pagehide', leave)
       leave()

@@ -8,18 +8,22 @@ import { RecordingRow } from './recording-row.tsx'
 export function Recordings () {
   const [playing, setPlaying] = useState<string>()
   const list = recordings.value ?? []
+  const toggle = (id: string): void => setPlaying(playing === id ? undefined : id)
   const total = list.reduce((sum, r) => sum + r.sizeBytes, 0)
   return (
     <Section id='recordings' title='Recordings' count={list.length} aside={total > 0 && <p class='muted number'>{bytes(total)} in all</p>}>
       {recordings.value && list.length === 0
         ? (
           <Empty title='No recordings yet'>
-            <p>Press Record beside a live picture. The file is written as it comes, a fragment each second: whatever happens to the service, at most one second is lost.</p>
+            <p>
+              Press Record beside a live picture. The file is written as it comes, a fragment each second: whatever happens to the
+              service, at most one second is lost.
+            </p>
           </Empty>)
         : (
           <ul class='recordings'>
             {list.map(recording => (
-              <RecordingRow key={recording.id} recording={recording} open={playing === recording.id} onToggle={() => setPlaying(playing === recording.id ? undefined : recording.id)} />))}
+              <RecordingRow key={recording.id} recording={recording} open={playing === recording.id} onToggle={() => toggle(recording.id)} />))}
           </ul>)}
     </Section>
   )

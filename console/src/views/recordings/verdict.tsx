@@ -9,7 +9,9 @@ export function Verdict ({ recording: { state, partial, gaps, reason } }: { reco
     case 'active': return <Badge tone='live'>Recording</Badge>
     case 'stopping': return <Badge tone='live'>Finishing</Badge>
     case 'failed': return <Badge tone='bad' title={reason}>Failed{reason && <span class='badge-why'>{reason}</span>}</Badge>
-    case 'completed': return partial ? <Badge tone='warn' title={reason}>Partial<span class='badge-why'>{lost(gaps)}</span></Badge> : <Badge tone='good'>Complete</Badge>
+    case 'completed': return partial
+      ? <Badge tone='warn' title={reason}>Partial<span class='badge-why'>{lost(gaps)}</span></Badge>
+      : <Badge tone='good'>Complete</Badge>
   }
 }
 

@@ -12,7 +12,7 @@ export function CommandLine ({ what, line, secret, note }: Props) {
       <div class='command'>
         <pre tabIndex={0} aria-label={what}><code>{shown ? line : line.replaceAll(secret, '•'.repeat(12))}</code></pre>
         <div class='command-buttons'>
-          <Button kind='quiet' icon={shown ? 'eyeOff' : 'eye'} label={shown ? 'Hide the stream key' : 'Show the stream key'} onClick={() => setShown(!shown)} />
+          <Button kind='quiet' icon={shown ? 'eyeOff' : 'eye'} label={`${shown ? 'Hide' : 'Show'} the stream key`} onClick={() => setShown(!shown)} />
           <CopyButton what={what} value={line} text='Copy' />
         </div>
       </div>

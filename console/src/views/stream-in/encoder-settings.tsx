@@ -2,10 +2,9 @@ import { useState } from 'preact/hooks'
 import { whepPath } from '../../api.ts'
 import { doorOf, ffmpegLine, ffmpegSources, type FfmpegSource, gstreamerLine, obsSettings } from '../../encoder-settings.ts'
 import type { Door } from '../../encoder-settings.ts'
-import { paths } from '../../store.ts'
+import { chosen, paths } from '../../store.ts'
 import { CopyField } from '../../ui/copy.tsx'
 import { Tabs } from '../../ui/tabs.tsx'
-import { chosen } from './chosen.ts'
 import { CommandLine } from './command-line.tsx'
 
 /** What to type into the encoder, for the chosen key. */
@@ -20,7 +19,7 @@ export function EncoderSettings () {
         tabs={[
           { id: 'obs', name: 'OBS', show: () => <Obs door={door} /> },
           { id: 'ffmpeg', name: 'ffmpeg', show: () => <Ffmpeg door={door} /> },
-          { id: 'gstreamer', name: 'GStreamer', show: () => <CommandLine what='GStreamer command' line={gstreamerLine(door)} secret={door.key} note='Sends a bouncing ball and a tick each second. Needs the good, bad and ugly plugins and gstreamer1.0-libav.' /> },
+          { id: 'gstreamer', name: 'GStreamer', show: () => <Gstreamer door={door} /> },
           { id: 'web', name: paths.value.includes('/whip/{room}') ? 'WHIP, WHEP' : 'WHEP', show: () => <Web room={ingress.room} /> }
         ]}
       />
@@ -37,7 +36,9 @@ function Obs ({ door }: { door: Door }) {
       <p class='muted'>Settings › Output › Streaming:</p>
       <table class='obs'>
         <thead class='visually-hidden'><tr><th>Setting</th><th>Value</th><th>Why</th></tr></thead>
-        <tbody>{obsSettings.map(([name, value, why]) => <tr key={name}><th scope='row'>{name}</th><td>{value}</td><td class='muted'>{why}</td></tr>)}</tbody>
+        <tbody>
+          {obsSettings.map(([name, value, why]) => <tr key={name}><th scope='row'>{name}</th><td>{value}</td><td class='muted'>{why}</td></tr>)}
+        </tbody>
       </table>
     </>
   )
@@ -57,14 +58,21 @@ function Ffmpeg ({ door }: { door: Door }) {
   )
 }
 
+const Gstreamer = ({ door }: { door: Door }) => (
+  <CommandLine
+    what='GStreamer command' line={gstreamerLine(door)} secret={door.key}
+    note='Sends a bouncing ball and a tick each second. Needs the good, bad and ugly plugins and gstreamer1.0-libav.'
+  />
+)
+
 function Web ({ room }: { room: string }) {
   const whip = paths.value.includes('/whip/{room}')
-  const scopes = whip ? '["publish", "view"]' : '["view"]'
+  const body = JSON.stringify({ scopes: whip ? ['publish', 'view'] : ['view'], room })
   return (
     <>
       {whip && <CopyField name='WHIP: send from OBS 30 or a browser' value={`${location.origin}/whip/${encodeURIComponent(room)}`} />}
       <CopyField name='WHEP: watch from a player' value={location.origin + whepPath(room)} />
-      <p class='muted'>It wants a bearer token: <code>POST /api/v1/tokens</code> with <code>{`{"scopes": ${scopes}, "room": "${room}"}`}</code>.</p>
+      <p class='muted'>It wants a bearer token: <code>POST /api/v1/tokens</code> with <code>{body}</code>.</p>
     </>
   )
 }

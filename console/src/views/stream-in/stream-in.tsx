@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks'
-import { ingresses } from '../../store.ts'
+import { choose } from '../../chosen.ts'
+import { chosen, ingresses } from '../../store.ts'
 import { Section } from '../../ui/section.tsx'
-import { choose, chosen } from './chosen.ts'
 import { EncoderSettings } from './encoder-settings.tsx'
 import { IngressList } from './ingress-list.tsx'
 
