@@ -63,7 +63,7 @@ function readable (line: string): string {
 
 /** Text from outside must not be able to begin a line of its own, or to paint the terminal. */
 const onOneLine = (text: string): string =>
-  /[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(text) ? JSON.stringify(text).replace(/[\x7f-\x9f\u2028\u2029]/g, '?') : text
+  /[\p{Cc}\u2028\u2029]/u.test(text) ? JSON.stringify(text).replace(/[\p{Cc}\u2028\u2029]/gu, '?') : text
 
 export const silentLogger: Logger = { level: 'error', child: () => silentLogger, debug () {}, info () {}, warn () {}, error () {} }
 

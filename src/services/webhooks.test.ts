@@ -231,7 +231,7 @@ test('while the database is away nothing is lost; what was sent but not written 
 
 test('stopping waits a moment for what is under way, then leaves it to the next bridge', async () => {
   const bench = new Bench()
-  let finish = (_: number): void => {}
+  let finish: (status: number) => void = () => {}
   bench.answer = (_, id) => id === 'evt_quick' ? new Promise(resolve => { finish = resolve }) : new Promise(() => {})
   bench.outbox.add('ses_1', 'evt_quick')
   bench.outbox.add('ses_2', 'evt_never')

@@ -7,12 +7,14 @@ import { HoconError, type Origin } from './values.ts'
 export type TokenType = '{' | '}' | '[' | ']' | ',' | ':' | '=' | '+=' | '${' | '${?' | 'quoted' | 'unquoted' | 'number' | 'blank' | 'break' | 'end'
 export type Token = { readonly type: TokenType, readonly text: string, readonly origin: Origin }
 
-// The spec's white space: what Unicode calls a separator, the byte order mark, and the ASCII separators.
+/* oxlint-disable no-control-regex -- the spec has control characters among its white space, and refuses them in quotes */
+// White space: what Unicode calls a separator, the byte order mark, and the ASCII separators.
 const BLANK = /(?:(?!\n)[\s\x1c-\x1f])+/y
 const COMMENT = /(?:#|\/\/)[^\n]*/y
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const UNQUOTED = /(?:(?!\/\/)[^\s\x1c-\x1f$"{}[\]:=,+#`^?!@*&\\])+/y
 const PLAIN = /[^"\\\x00-\x1f]+/y
+/* oxlint-enable no-control-regex */
 const PUNCTUATION = ['${?', '${', '+=', '{', '}', '[', ']', ',', ':', '='] as const
 const ESCAPES: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }
 

@@ -75,6 +75,7 @@ export class Dashboard implements AsyncDisposable {
 
   /** Told of every conference and participant. */
   get journal (): Journal { return this.#reporter }
+  get endpoint (): string { return this.#options.url }
   get registered (): boolean { return this.#registered }
   /** The last settings the Dashboard gave; kept while it is away. */
   get config (): Readonly<Record<string, unknown>> { return this.#config }
@@ -179,7 +180,8 @@ export class Dashboard implements AsyncDisposable {
 
   async #sendMetrics (signal: AbortSignal): Promise<void> {
     const { metricsInterval, metrics, bridge: { bridgeId }, clock, log } = this.#options
-    while (metricsInterval !== undefined && !signal.aborted) {
+    if (metricsInterval === undefined) return
+    while (!signal.aborted) {
       await pause(clock, metricsInterval, signal)
       if (signal.aborted || !this.#registered) continue
       try {

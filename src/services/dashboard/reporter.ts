@@ -152,7 +152,7 @@ export class DashboardReporter implements Journal {
     const { clock, outbox, log } = this.#options
     if (this.#unsupportedUntil === -Infinity) log.warn(fields, 'the Dashboard does not take reports of conferences; it is asked again from time to time')
     this.#unsupportedUntil = clock.now() + UNSUPPORTED_RETRY_MS
-    for (const conference of [...outbox.conferences.values()]) {
+    for (const conference of outbox.conferences.values()) { // A Map may lose what is being looked at.
       if (conference.remoteId === undefined && conference.reports.at(-1)?.what === 'closed') outbox.drop(conference)
     }
   }
