@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import path from 'node:path'
 import { openAccess } from './access.ts'
 import { checksOf, poolsOf, workerFigures } from './figures.ts'
@@ -9,20 +10,26 @@ import { Metrics } from './control/metrics.ts'
 import type { ControlParts } from './control/parts.ts'
 import { type Control, openControl } from './control/server.ts'
 import { SessionTotals } from './control/session-totals.ts'
+import { openDashboard } from './dashboard-link.ts'
 import { publishDemo } from './dev/demo.ts'
+import { DashboardSimulator } from './dev/simulators/dashboard.ts'
 import { greet } from './greeting.ts'
 import { journalTo } from './journals.ts'
 import type { RecordingInfo } from './legs/recorder/info.ts'
 import { Recordings } from './legs/recorder/recordings.ts'
 import { defaultRecorderSettings } from './legs/recorder/settings.ts'
 import { RtmpListener } from './legs/rtmp/listener.ts'
+import { defaultWebRtcSettings } from './legs/webrtc/settings.ts'
+import { whepRoutes } from './legs/webrtc/whep-routes.ts'
 import { systemClock as clock } from './lib/clock.ts'
 import { messageOf } from './lib/errors.ts'
 import type { Logger } from './lib/log.ts'
 import { MediaWorkers } from './media/worker/pool.ts'
 import { listening } from './ports.ts'
+import { TransportHub } from './protocols/webrtc/transport-hub.ts'
 import { Bridge, localEngine } from './room/bridge.ts'
 import { transcodeWith } from './room/transcode.ts'
+import type { Dashboard } from './services/dashboard/dashboard.ts'
 import { GuardedDialer } from './services/guarded-dialer.ts'
 import { sendWebhooks } from './services/webhooks.ts'
 import { openStorage, type Storage } from './storage.ts'
@@ -103,9 +110,10 @@ export class App implements AsyncDisposable {
     const dialer = this.#dialer = stack.use(new GuardedDialer(config.security.outbound))
     const storage = await openStorage({ config, log, clock, stack, signal: this.#closing.signal })
     const totals = new SessionTotals()
+    const dashboard = await this.#openDashboard(cli, () => metrics)
     const mirrored = { changed: (): void => {} }
-    const journal = journalTo(totals, storage.journal, { roomChanged: () => mirrored.changed(), participantChanged: () => mirrored.changed(), sessionChanged: () => mirrored.changed() })
-    const bridge = this.#bridge = stack.use(new Bridge({ engine: localEngine, journal, log, limits: this.#limits() }))
+    const journal = journalTo(totals, storage.journal, ...(dashboard ? [dashboard.journal] : []), { roomChanged: () => mirrored.changed(), participantChanged: () => mirrored.changed(), sessionChanged: () => mirrored.changed() })
+    const bridge = this.#bridge = stack.use(new Bridge({ engine: localEngine, journal, log, limits: this.#limits(), ...(dashboard?.gatekeeper ? { gatekeeper: dashboard.gatekeeper } : {}) }))
     const mirror = stack.use(new StateMirror({ cache: storage.cache, bridge, facts: this.#facts(), log, clock }))
     mirrored.changed = () => mirror.changed()
     const workers = stack.use(new MediaWorkers({ log, clock, ...(config.mediaWorkers.count > 0 ? { size: config.mediaWorkers.count } : {}) }))
@@ -113,18 +121,24 @@ export class App implements AsyncDisposable {
 
     const recordings = config.recording.enabled ? stack.use(await this.#openRecordings(bridge, storage, transcode)) : undefined
     const rtmp = config.rtmp.enabled ? stack.use(await this.#openRtmp(bridge, storage)) : undefined
-    const dependencies = stack.use(new Dependencies({ checks: checksOf(config, storage), clock, log, intervalMs: config.health.checkInterval, timeoutMs: config.health.dependencyTimeout }))
+    const transports = stack.use(await this.#openTransports())
+    const dependencies = stack.use(new Dependencies({ checks: checksOf(config, storage, dashboard), clock, log, intervalMs: config.health.checkInterval, timeoutMs: config.health.dependencyTimeout }))
     const { auth, keyFile, isFirstRun } = await openAccess({ config, database: storage.database, clock, log, fetch: (url, init) => dialer.fetch('service')(url, init) })
     const pools = poolsOf(storage)
     const metrics = stack.use(new Metrics({
       bridge, totals, pools, refusals: auth.refusals, ready: () => dependencies.ready, workers: () => workerFigures(workers), journalDepth: () => storage.journal.depth
     }))
+    const webrtc = {
+      bridge, transports, transcode, clock, settings: { ...defaultWebRtcSettings, rejoinGraceMs: config.webrtc.viewerGrace },
+      authorize: (request: FastifyRequest, action: 'publish' | 'view', room: string) => auth.authorize(request, action, room)
+    }
     const webhooks = new Webhooks(storage.database, { vault: storage.vault, clock, guard: url => dialer.check(url, 'webhook') })
     const control = stack.use(await this.#openControl({
       bridge, auth, audit: new AuditTrail(storage.database, storage.journal), dependencies, metrics, log, clock, pools, history: new History(storage.database),
-      ingresses: storage.ingresses, events: storage.events, webhooks, ...(recordings ? { recordings } : {}), drain: () => { void this.drain(this.drainDeadlineMs) }, plugins: []
+      ingresses: storage.ingresses, events: storage.events, webhooks, ...(recordings ? { recordings } : {}), drain: () => { void this.drain(this.drainDeadlineMs) }, plugins: [app => whepRoutes(app, webrtc)]
     }, rtmp?.port))
     this.#sendWebhooks(storage)
+    if (dashboard) this.#inBackground(signal => dashboard.run(signal))
     stack.use(await this.#register(bridge, storage))
     await dependencies.checkAll()
     const demo = storage.database.kind === 'embedded' || cli.demo ? await storage.ingresses.ensureDemo() : undefined
@@ -136,7 +150,7 @@ export class App implements AsyncDisposable {
       httpUrl: control.url,
       rtmpUrl: rtmp && rtmpUrl('localhost', rtmp.port),
       metricsUrl: control.metricsPort === undefined ? undefined : `http://localhost:${control.metricsPort}${config.metrics.prometheus.path}`,
-      mediaPort: config.media.udpPort,
+      mediaPort: transports.port,
       dataDir: config.service.dataDir,
       keyFile,
       loginToken,
@@ -157,6 +171,13 @@ export class App implements AsyncDisposable {
     return { bridgeId, region, capacity: sessions }
   }
 
+  /** None where none is configured; `--with-simulators` brings a stand-in. */
+  async #openDashboard (cli: CommandLine, metrics: () => Metrics): Promise<Dashboard | undefined> {
+    const url = cli.withSimulators ? this.#stack.use(await DashboardSimulator.start()).url : this.#config.dashboard.url
+    if (url === undefined) return undefined
+    return this.#stack.use(await openDashboard({ url, config: this.#config, dialer: this.#dialer, log: this.#log, clock, bridge: () => this.#bridge!, metrics }))
+  }
+
   #openRecordings (bridge: Bridge, { database, journal }: Storage, transcode: ReturnType<typeof transcodeWith>): Promise<Recordings> {
     const { service: { dataDir }, recording } = this.#config
     const settings = { ...defaultRecorderSettings, fragmentMs: recording.fragment, rejoinGraceMs: recording.rejoinGrace, mediaTimeoutMs: recording.startTimeout, minFreeBytes: recording.minFreeDisk }
@@ -175,6 +196,12 @@ export class App implements AsyncDisposable {
     ingresses.onClosed = id => { for (const s of bridge.sessions.values()) if (s.describe().externalId === id) void s.close('its ingress was closed') }
     const options = { host, port, duplicatePublisher, mediaTimeoutMs: mediaTimeout, maxConnections: RTMP_CONNECTIONS, maxStrangersPerAddress: RTMP_STRANGERS_PER_ADDRESS }
     return listening({ what: 'RTMP', port, setting: 'RTMP_INGEST_PORT' }, () => RtmpListener.open(options, { bridge, streamKeys, log: this.#log, clock }))
+  }
+
+  #openTransports (): Promise<TransportHub> {
+    const { host, udpPort: port, publicIps } = this.#config.media
+    const options = { port, announcedAddresses: publicIps, bindAddress: host }
+    return listening({ what: 'WebRTC media (UDP)', port, setting: 'MEDIA_UDP_PORT' }, () => TransportHub.open(options))
   }
 
   #openControl (parts: ControlParts, rtmpPort = 0): Promise<Control> {
