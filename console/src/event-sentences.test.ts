@@ -13,6 +13,7 @@ test('events read as sentences', () => {
     ['session.active', { kind: 'rtmp' }, undefined],
     ['session.active', { kind: 'whep' }, 'A viewer is watching'],
     ['session.ended', { kind: 'whep', reason: 'left' }, 'A viewer left'],
+    ['session.ended', { kind: 'whep', reason: 'the viewer left' }, 'A viewer left'],
     ['session.ended', { kind: 'rtmp', reason: 'left' }, undefined],
     ['session.ended', { kind: 'rtmp', reason: 'ended by an administrator' }, 'RTMP ended: ended by an administrator'],
     ['session.failed', { kind: 'whip', reason: 'No media arrived in time' }, 'WHIP failed: No media arrived in time'],

@@ -14,7 +14,7 @@ type Data = {
 }
 
 const legName = (kind = ''): string => sourceNames[kind] ?? kind
-const because = (reason?: string): string => reason && reason !== 'left' ? `: ${reason}` : ''
+const because = (reason?: string): string => reason && !reason.endsWith('left') ? `: ${reason}` : ''
 
 /**
  * An event as a person says it; undefined for those that only repeat another one: a publisher's session, say, whose
