@@ -26,7 +26,7 @@ export async function apiRoutes (
   const { auth, audit, clock, bridge, ingresses, recordings, events, webhooks, drain } = parts
   gate(app, auth)
   auditTrail(app, audit, clock)
-  await limitRates(app, options)
+  await limitRates(app, options, request => request.principal?.kind === 'console')
   idempotency(app, clock)
   app.addHook('onSend', async (_request, reply) => { if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store') })
   app.addHook('onRoute', route => { if (!route.config?.endless) route.handlerTimeout ??= limits.handlerTimeoutMs })

@@ -86,6 +86,14 @@ test('whatever changes something is on the record, done or refused', async () =>
   assert.deepEqual([entry?.action, entry?.actor, entry?.status, entry?.target], ['recording.stop', 'anonymous', 401, { id: 'rec_1' }])
 })
 
+test('strangers cannot fill the audit log', async () => {
+  await using it = await controlUnderTest()
+  for (let i = 0; i < 100; i++) await it.ask('POST', '/api/v1/recordings', { headers: {}, payload: {} })
+  assert.equal(it.audited.length, 60)
+  await it.ask('POST', '/api/v1/recordings', { payload: {} })
+  assert.equal(it.audited.length, 61, 'who is known always is on the record')
+})
+
 test('a route that forgets its scope cannot be made', async () => {
   await using it = await controlUnderTest()
   const { gate } = await import('./gate.ts')

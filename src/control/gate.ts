@@ -27,12 +27,23 @@ export function gate (app: FastifyInstance, auth: Auth): void {
   })
 }
 
+/** What strangers are refused is told too, up to a point: nobody without credentials may fill a disk. The metrics count the rest. */
+const STRANGERS_PER_MINUTE = 60
+const MINUTE_MS = 60_000
+
 /** Every administrative action, done or refused, as soon as its answer is out. */
 export function auditTrail (app: FastifyInstance, audit: Audit, clock: Clock): void {
+  let strangers = 0
+  let minute = 0
+  const isTooMuch = (): boolean => {
+    const now = Math.trunc(clock.now() / MINUTE_MS)
+    if (now !== minute) [minute, strangers] = [now, 0]
+    return ++strangers > STRANGERS_PER_MINUTE
+  }
   app.addHook('onResponse', async (request, reply) => {
     const { audit: action } = request.routeOptions.config
-    if (action === undefined) return
     const { principal } = request
+    if (action === undefined || (!principal && isTooMuch())) return
     audit.record({
       at: new Date(clock.wall()),
       action,

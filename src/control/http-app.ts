@@ -14,7 +14,11 @@ export function newApp (trustedProxies: readonly string[]): FastifyInstance {
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     maxRequestsPerSocket: limits.maxRequestsPerSocket,
-    http: { headersTimeout: limits.headersTimeoutMs, maxHeaderSize: limits.maxHeaderBytes },
+    http: {
+      headersTimeout: limits.headersTimeoutMs,
+      maxHeaderSize: limits.maxHeaderBytes,
+      connectionsCheckingInterval: limits.connectionsCheckingIntervalMs
+    },
     routerOptions: { maxParamLength: limits.maxParameterLength },
     genReqId: () => `req_${run}${(++requests).toString(36)}`, // Unlike a random id, it costs nothing.
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,

@@ -4,6 +4,8 @@ export const limits = {
   headersTimeoutMs: 10_000,
   /** … and its whole request by then. */
   requestTimeoutMs: 15_000,
+  /** How often Node looks for those that are late; its own 30 s would make the 10 s above forty. */
+  connectionsCheckingIntervalMs: 1_000,
   keepAliveTimeoutMs: 5_000,
   /** From a request to its answer: with a frozen database a caller hears so, and does not wait. */
   handlerTimeoutMs: 4_500,

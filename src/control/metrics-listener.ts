@@ -29,7 +29,8 @@ export async function openMetricsListener (
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
-    maxHeaderSize: limits.maxHeaderBytes
+    maxHeaderSize: limits.maxHeaderBytes,
+    connectionsCheckingInterval: limits.connectionsCheckingIntervalMs
   }
   const server = createServer(bounds, (request, response) => {
     const answer = async (): Promise<string> => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import test from 'node:test'
-import { admin, controlOptions, controlParts, controlUnderTest } from '../../test/support/control.ts'
+import { ADMIN_KEY, admin, controlOptions, controlParts, controlUnderTest } from '../../test/support/control.ts'
 import { systemClock } from '../lib/clock.ts'
 import { limits } from './limits.ts'
 import { openControl } from './server.ts'
@@ -98,6 +98,9 @@ test('what fails below HTTP is a problem too', async () => {
   assert.match(rubbish, /^HTTP\/1\.1 400 .*problem\+json.*"code":"bad_request"/s)
   const smuggled = await raw(control.port, 'POST /api/v1/tokens HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n')
   assert.match(smuggled, /^HTTP\/1\.1 400 /)
+  const half = `POST /api/v1/recordings HTTP/1.1\r\nHost: a\r\nX-AuraLink-API-Key: ${ADMIN_KEY}\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{`
+  const [slowBody, slowHeader] = await Promise.all([raw(control.port, half), raw(control.port, 'GET /health HTTP/1.1\r\nHo')])
+  for (const slow of [slowBody, slowHeader]) assert.match(slow, /^HTTP\/1\.1 408 .*"code":"request_timeout"/s)
   const { server } = control.app
   assert.deepEqual([server.headersTimeout, server.requestTimeout, server.keepAliveTimeout, server.maxConnections, server.maxRequestsPerSocket],
     [10_000, 15_000, 5_000, 1_000, 1_000])

@@ -47,13 +47,19 @@ const frameworkDetails: Readonly<Record<string, string>> = {
   FST_ERR_BAD_URL: 'The path is not a valid URL path.'
 }
 
-const tookTooLong = 'This took too long. It may still happen: look before you try again.'
+const isTimeout = (error: unknown): boolean => (error as Partial<FastifyError> | null)?.code === 'FST_ERR_HANDLER_TIMEOUT'
+
+/** Either the body never came, or a part of ours did not answer. */
+function tookTooLong ({ body, headers }: FastifyRequest): AppError {
+  const hasBody = Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined
+  if (hasBody && body === undefined) return new AppError('request_timeout')
+  return new AppError('dependency_unavailable', 'This took too long. It may still happen: look before you try again.')
+}
 
 /** Any error as one of ours. Foreign ones from 500 up become `internal`: what they say stays in the log. */
 export function toAppError (error: unknown): AppError {
   if (error instanceof AppError) return error
   const { statusCode = 500, code = '' } = (error ?? {}) as Partial<FastifyError>
-  if (code === 'FST_ERR_HANDLER_TIMEOUT') return new AppError('dependency_unavailable', tookTooLong)
   if (statusCode >= 500 || statusCode < 400) return new AppError('internal', undefined, { cause: error })
   return new AppError(statusCodes[statusCode] ?? 'bad_request', frameworkDetails[code], { cause: error })
 }
@@ -71,7 +77,7 @@ const asIs = (text: unknown): string => text as string
 export function answerErrors (app: FastifyInstance, observers: Observers & { readonly clock: Clock }): void {
   const tally = new Tally(observers.log, observers.clock)
   app.setErrorHandler((thrown, request, reply) => {
-    const error = toAppError(thrown)
+    const error = isTimeout(thrown) ? tookTooLong(request) : toAppError(thrown)
     if (error.code === 'internal') tally.count('a request failed in a way it should not', describe(request, error), 'error')
     if (error instanceof TooManyRequests) reply.header('retry-after', String(error.retryAfterSeconds))
     else if (error.httpStatus === 503) reply.header('retry-after', '5')

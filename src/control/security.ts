@@ -2,15 +2,15 @@ import cookie from '@fastify/cookie'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { TooManyRequests } from './too-many-requests.ts'
 
 export type RateLimit = { readonly requestsPerMinute: number, readonly burst: number }
 export type Cors = { readonly origins: readonly string[], readonly methods: readonly string[] }
 export type SecurityOptions = { readonly rateLimit?: RateLimit | undefined, readonly cors?: Cors | undefined }
 
-/** A page that shows everything as it changes asks more often than a program does. */
-const CONSOLE_FACTOR = 10
+/** A page that shows everything as it changes asks more often than a program does; so do all viewers behind one address. */
+const BUSY_FACTOR = 10
 const MINUTE_MS = 60_000
 const REMEMBERED_CALLERS = 10_000
 
@@ -48,12 +48,12 @@ export async function browserRules (app: FastifyInstance, { cors: allowed }: Sec
 }
 
 /** At most so many requests a minute from one caller: from one key or person, where they are known, else from one address. */
-export async function limitRates (app: FastifyInstance, { rateLimit: rate }: SecurityOptions): Promise<void> {
+export async function limitRates (app: FastifyInstance, { rateLimit: rate }: SecurityOptions, isBusy: (request: FastifyRequest) => boolean): Promise<void> {
   if (!rate) return
   const max = (): number => rate.requestsPerMinute + rate.burst // Read each time: settings may change while we run.
   await app.register(rateLimit, {
     timeWindow: MINUTE_MS,
-    max: request => request.principal?.kind === 'console' ? max() * CONSOLE_FACTOR : max(),
+    max: request => isBusy(request) ? max() * BUSY_FACTOR : max(),
     cache: REMEMBERED_CALLERS,
     hook: 'preValidation', // After the gate, which knows who it is; before the body's meaning is looked at.
     keyGenerator: request => request.principal ? `${request.principal.kind}:${request.principal.subject}` : request.ip,

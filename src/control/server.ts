@@ -13,7 +13,7 @@ import { observe } from './observe.ts'
 import type { ControlParts } from './parts.ts'
 import { probes, type ServiceInfo, statusRoute } from './probes.ts'
 import { answerErrors } from './problem.ts'
-import { browserRules } from './security.ts'
+import { browserRules, limitRates } from './security.ts'
 
 export type ControlOptions = ApiOptions & {
   readonly host: string
@@ -74,7 +74,10 @@ export async function buildApp (options: ControlOptions, parts: ControlParts): P
     observe(front, parts)
     await browserRules(front, options)
     await front.register(pages => pageRoutes(pages, options, parts))
-    for (const plugin of plugins) await front.register(plugin)
+    await front.register(async media => {
+      await limitRates(media, options, () => true)
+      for (const plugin of plugins) await media.register(plugin)
+    })
     await front.register(async api => {
       const streams = events && new EventStreams(events, clock)
       api.addHook('preClose', async () => { streams?.[Symbol.dispose]() })

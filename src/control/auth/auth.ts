@@ -31,6 +31,8 @@ export type AuthParts = {
   readonly oidc?: Oidc | undefined
   /** The header API keys come in. */
   readonly apiKeyHeader?: string
+  /** Whether API keys count at all; without them there are tokens and console logins. */
+  readonly acceptApiKeys?: boolean
 }
 
 /** What only somebody who guesses gets wrong; an expired token is no attack. */
@@ -46,8 +48,9 @@ export class Auth {
   readonly #attempts: Attempts
   readonly #jwt: JwtVerifier | undefined
   readonly #header: string
+  readonly #acceptApiKeys: boolean
 
-  constructor ({ clock, apiKeys, mint, jwt, oidc, apiKeyHeader = 'X-AuraLink-API-Key' }: AuthParts) {
+  constructor ({ clock, apiKeys, mint, jwt, oidc, apiKeyHeader = 'X-AuraLink-API-Key', acceptApiKeys = true }: AuthParts) {
     this.apiKeys = apiKeys
     this.mint = mint
     this.oidc = oidc
@@ -55,6 +58,7 @@ export class Auth {
     this.#attempts = new Attempts(clock)
     this.#jwt = jwt
     this.#header = apiKeyHeader.toLowerCase()
+    this.#acceptApiKeys = acceptApiKeys
   }
 
   /**
@@ -84,8 +88,7 @@ export class Auth {
     this.#checkAttempts(visitor)
     if (crossOrigin(visitor)) throw this.#forbidCsrf()
     const byKey = 'apiKey' in credentials
-    const principal = byKey ? await this.apiKeys.verify(credentials.apiKey.slice(0, MAX_CREDENTIAL_LENGTH))
-      : this.console.redeem(credentials.token.slice(0, MAX_CREDENTIAL_LENGTH)) ? adminPrincipal : undefined
+    const principal = byKey ? await this.#verifyKey(credentials.apiKey) : this.console.redeem(credentials.token) ? adminPrincipal : undefined
     if (!principal) throw this.#wrong(visitor, 'login')
     this.#attempts.succeeded(visitor.ip)
     const inConsole = { ...principal, kind: 'console' } as const
@@ -104,9 +107,13 @@ export class Auth {
 
   async #byKey (visitor: Visitor, key: string): Promise<Principal> {
     this.#checkAttempts(visitor)
-    const principal = key.length <= MAX_CREDENTIAL_LENGTH ? await this.apiKeys.verify(key) : undefined
+    const principal = await this.#verifyKey(key)
     if (!principal) throw this.#wrong(visitor, 'api_key')
     return principal
+  }
+
+  async #verifyKey (key: string): Promise<Principal | undefined> {
+    return this.#acceptApiKeys && key.length <= MAX_CREDENTIAL_LENGTH ? this.apiKeys.verify(key) : undefined
   }
 
   async #byToken (visitor: Visitor, token: string): Promise<Principal> {

@@ -111,6 +111,13 @@ test('API keys: shown once, kept as a hash, revoked, expired', async () => {
   assert.equal(await use(), 401, 'expired')
 })
 
+test('where API keys do not count, nobody gets in with one', async () => {
+  await using it = await controlUnderTest({ auth: { acceptApiKeys: false } })
+  assert.equal((await it.ask('GET', '/api/v1/me')).statusCode, 401)
+  assert.equal((await login(it, { apiKey: ADMIN_KEY })).statusCode, 401)
+  assert.equal((await login(it, { token: it.auth.console.issueOneTimeToken() })).statusCode, 200)
+})
+
 test('keys are believed while their table cannot be read, strangers are not', async () => {
   const clock = new ManualClock()
   await using it = await controlUnderTest({ clock })
