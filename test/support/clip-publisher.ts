@@ -61,7 +61,14 @@ export class ClipPublisher implements Disposable {
 /** Timestamps begin near the wrap at 32 bits, and elsewhere for each kind. */
 const shiftOf = ({ kind }: Codec): number => kind === 'video' ? 0xffff0000 : 0xfffff000
 
+/** Packets are made once for each list of frames, however many publish it. */
+const made = new WeakMap<readonly Frame[], Timed[]>()
+
 function timeline ({ codec, frames }: Stream): Timed[] {
+  const known = made.get(frames)
+  if (known) return known
   const packets = packetsOf(codec, frames, { shiftTicks: shiftOf(codec), ssrc: codec.kind === 'video' ? 11 : 12 })
-  return frames.map((frame, index) => ({ decodeMs: (frame.timestamp - frame.compositionOffset) / codec.clockRate * 1000, kind: codec.kind, packets: packets[index]! }))
+  const timed = frames.map((frame, index) => ({ decodeMs: (frame.timestamp - frame.compositionOffset) / codec.clockRate * 1000, kind: codec.kind, packets: packets[index]! }))
+  made.set(frames, timed)
+  return timed
 }

@@ -11,10 +11,12 @@ import { encodedClip } from './encoded.ts'
 
 const CLIP_SECONDS = 30
 const STEP_MS = 10
+/** The longest that the setting allows, and all that a kill may cost. */
+const LONGEST_FRAGMENT_MS = 1000
 
 const journal = { roomChanged () {}, participantChanged () {}, sessionChanged () {} }
 const bridge = new Bridge({ engine: localEngine, journal, log: silentLogger, limits: { sessions: 10, rooms: 10 } })
-const recordings = await Recordings.open({ folder: process.argv[2]!, settings: { ...defaultRecorderSettings, minFreeBytes: 0 } }, {
+const recordings = await Recordings.open({ folder: process.argv[2]!, settings: { ...defaultRecorderSettings, fragmentMs: LONGEST_FRAGMENT_MS, minFreeBytes: 0 } }, {
   bridge, store: { save () {}, delete () {} }, log: silentLogger, clock: systemClock
 })
 const clip = await encodedClip(CLIP_SECONDS, { size: '640x360', bitrate: 800_000 })

@@ -8,6 +8,9 @@ import { MovieFile, type MovieFileOptions } from './movie-file.ts'
 /** A fragment ends early when it holds so much: 64 Mbit/s for a second. */
 const MAX_FRAGMENT_BYTES = 8 << 20
 
+/** A fragment ends so much before its time: the sample held back, and the write itself, belong to what a crash can cost. */
+const MARGIN_MS = 100
+
 /** One frame, ready to be written. */
 export type Sample = {
   readonly format: TrackFormat
@@ -24,6 +27,7 @@ export type PartOptions = MovieFileOptions & {
   readonly name: string
   readonly path: string
   readonly createdAt: Date
+  /** How old a sample may become before it is with the kernel, and survives the process. */
   readonly fragmentMs: number
   /** The disk did not keep up: nothing was written between these times. */
   readonly onOverrun: (fromMs: number, toMs: number) => void
@@ -39,12 +43,14 @@ export class Part {
   #overrunFromMs: number | undefined
   /** The file has begun, or pictures were dropped: the next one must be decodable by itself. */
   #needsKeyframe = true
+  readonly #cutMs: number
   #cutAt: number
 
   constructor (options: PartOptions) {
     this.#options = options
     this.#writer = new MovieWriter(options.createdAt)
     this.#file = new MovieFile(options.path, options)
+    this.#cutMs = Math.max(options.fragmentMs - MARGIN_MS, options.fragmentMs / 2)
     this.#cutAt = options.clock.now()
   }
 
@@ -69,12 +75,12 @@ export class Part {
       this.#needsKeyframe = false
     }
     this.#trackOf(sample.format).add(sample.ticks, sample.compositionOffset, sample.keyframe, sample.units)
-    if (this.#writer.pendingMs >= this.#options.fragmentMs || this.#writer.pendingBytes >= MAX_FRAGMENT_BYTES) this.#cut()
+    if (this.#writer.pendingMs >= this.#cutMs || this.#writer.pendingBytes >= MAX_FRAGMENT_BYTES) this.#cut()
   }
 
   /** By the clock: what came is written in time, also when nothing more comes. */
   tick (): void {
-    if (this.#options.clock.now() - this.#cutAt >= this.#options.fragmentMs) this.#cut()
+    if (this.#options.clock.now() - this.#cutAt >= this.#cutMs) this.#cut()
     this.#file.tick()
   }
 

@@ -1,5 +1,5 @@
 export type RecorderSettings = {
-  /** Media time in one fragment: with the write of it, what a crash can cost. At most 1000. */
+  /** What a crash can cost: a fragment is a little shorter. At most 1000. */
   readonly fragmentMs: number
   /** How long a recording waits for a participant that left to come back. */
   readonly rejoinGraceMs: number
