@@ -8,12 +8,12 @@ const RECORD_MS = 12_000
 /** The demo's flash lasts a tenth of a second, at every full second: a picture taken in between shows the clock. */
 const BETWEEN_FLASHES_MS = 500
 
-await using service = await startService({ args: ['--demo'], env: { BRIDGE_ID: 'bridge-1' } })
+await using service = await startService({ args: ['--demo'], env: { BRIDGE_ID: 'bridge-1', RTMP_INGEST_PORT: '1935' } })
 await using launched = await launchBrowser()
 const browser = launched?.browser ?? await chromium.launch()
 const context = await browser.newContext({ locale: 'en-US', colorScheme: 'dark', viewport: { width: 1440, height: 940 } })
 const page = await context.newPage()
-await page.goto(service.url)
+await page.goto(service.url.replace('127.0.0.1', 'localhost'))
 await page.getByLabel('Admin API key').fill(service.apiKey)
 await page.getByRole('button', { name: 'Log in' }).click()
 await page.getByText(/first frame/).waitFor()
