@@ -1,10 +1,12 @@
 import type { FastifyRequest } from 'fastify'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { openAccess } from './access.ts'
 import { checksOf, poolsOf, workerFigures } from './figures.ts'
 import type { CommandLine } from './config/command-line.ts'
 import type { Config, ConfigSources, Loaded } from './config/load.ts'
 import { reloadConfig } from './config/reload.ts'
+import type { Audit } from './control/audit.ts'
 import { Dependencies } from './control/dependencies.ts'
 import { Metrics } from './control/metrics.ts'
 import type { ControlParts } from './control/parts.ts'
@@ -25,7 +27,7 @@ import { systemClock as clock } from './lib/clock.ts'
 import { messageOf } from './lib/errors.ts'
 import type { Logger } from './lib/log.ts'
 import { MediaWorkers } from './media/worker/pool.ts'
-import { listening } from './ports.ts'
+import { listening, type PortUse } from './ports.ts'
 import { TransportHub } from './protocols/webrtc/transport-hub.ts'
 import { Bridge, localEngine } from './room/bridge.ts'
 import { transcodeWith } from './room/transcode.ts'
@@ -33,6 +35,7 @@ import type { Dashboard } from './services/dashboard/dashboard.ts'
 import { GuardedDialer } from './services/guarded-dialer.ts'
 import { sendWebhooks } from './services/webhooks.ts'
 import { openStorage, type Storage } from './storage.ts'
+import { AuditFile } from './store/audit-file.ts'
 import { AuditTrail } from './store/audit.ts'
 import { History } from './store/history.ts'
 import { RecordingRows } from './store/recordings.ts'
@@ -120,7 +123,7 @@ export class App implements AsyncDisposable {
     const transcode = transcodeWith(workers)
 
     const recordings = config.recording.enabled ? stack.use(await this.#openRecordings(bridge, storage, transcode)) : undefined
-    const rtmp = config.rtmp.enabled ? stack.use(await this.#openRtmp(bridge, storage)) : undefined
+    const rtmp = config.rtmp.enabled ? await this.#openRtmp(bridge, storage) : undefined
     const transports = stack.use(await this.#openTransports())
     const dependencies = stack.use(new Dependencies({ checks: checksOf(config, storage, dashboard), clock, log, intervalMs: config.health.checkInterval, timeoutMs: config.health.dependencyTimeout }))
     const { auth, keyFile, isFirstRun } = await openAccess({ config, database: storage.database, clock, log, fetch: (url, init) => dialer.fetch('service')(url, init) })
@@ -134,7 +137,7 @@ export class App implements AsyncDisposable {
     }
     const webhooks = new Webhooks(storage.database, { vault: storage.vault, clock, guard: url => dialer.check(url, 'webhook') })
     const control = stack.use(await this.#openControl({
-      bridge, auth, audit: new AuditTrail(storage.database, storage.journal), dependencies, metrics, log, clock, pools, history: new History(storage.database),
+      bridge, auth, audit: this.#audit(storage), dependencies, metrics, log, clock, pools, history: new History(storage.database),
       ingresses: storage.ingresses, events: storage.events, webhooks, ...(recordings ? { recordings } : {}), drain: () => { void this.drain(this.drainDeadlineMs) }, plugins: [app => whepRoutes(app, webrtc)]
     }, rtmp?.port))
     this.#sendWebhooks(storage)
@@ -185,8 +188,9 @@ export class App implements AsyncDisposable {
     return Recordings.open({ folder: path.join(dataDir, 'recordings'), settings }, { bridge, store, log: this.#log, clock, transcode })
   }
 
-  #openRtmp (bridge: Bridge, { ingresses }: Storage): Promise<RtmpListener> {
-    const { rtmp: { host, ingestPort: port, duplicatePublisher, mediaTimeout } } = this.#config
+  /** RTMP, and RTMPS beside it where there is a certificate. */
+  async #openRtmp (bridge: Bridge, { ingresses }: Storage): Promise<RtmpListener> {
+    const { rtmp: { host, ingestPort, tlsPort, duplicatePublisher, mediaTimeout }, tls: { certFile, keyFile } } = this.#config
     const streamKeys = {
       async resolve (app: string, streamKey: string) {
         const found = await ingresses.resolve(app, streamKey)
@@ -194,8 +198,21 @@ export class App implements AsyncDisposable {
       }
     }
     ingresses.onClosed = id => { for (const s of bridge.sessions.values()) if (s.describe().externalId === id) void s.close('its ingress was closed') }
-    const options = { host, port, duplicatePublisher, mediaTimeoutMs: mediaTimeout, maxConnections: RTMP_CONNECTIONS, maxStrangersPerAddress: RTMP_STRANGERS_PER_ADDRESS }
-    return listening({ what: 'RTMP', port, setting: 'RTMP_INGEST_PORT' }, () => RtmpListener.open(options, { bridge, streamKeys, log: this.#log, clock }))
+    const limits = { maxConnections: RTMP_CONNECTIONS, maxStrangersPerAddress: RTMP_STRANGERS_PER_ADDRESS }
+    const open = async (use: PortUse, tls?: { cert: Buffer, key: Buffer }): Promise<RtmpListener> => this.#stack.use(await listening(use, () => RtmpListener.open(
+      { host, port: use.port, duplicatePublisher, mediaTimeoutMs: mediaTimeout, ...limits, ...(tls ? { tls } : {}) }, { bridge, streamKeys, log: this.#log, clock })))
+    if (certFile !== undefined && keyFile !== undefined) {
+      await open({ what: 'RTMPS', port: tlsPort, setting: 'RTMPS_PORT' }, { cert: await readFile(certFile), key: await readFile(keyFile) })
+    }
+    return open({ what: 'RTMP', port: ingestPort, setting: 'RTMP_INGEST_PORT' })
+  }
+
+  #audit ({ database, journal }: Storage): Audit {
+    const { enabled, logFile } = this.#config.logging.audit
+    if (!enabled) return { record () {} }
+    const trail = new AuditTrail(database, journal)
+    const file = logFile === undefined ? undefined : this.#stack.use(new AuditFile(logFile, { log: this.#log, clock }))
+    return { record: entry => { trail.record(entry); file?.record(entry) } }
   }
 
   #openTransports (): Promise<TransportHub> {

@@ -22,10 +22,14 @@ export type Storage = {
 
 type Surroundings = { readonly config: Config, readonly log: Logger, readonly clock: Clock, readonly stack: AsyncDisposableStack, readonly signal: AbortSignal }
 
+/** A database that takes longer to connect to counts as away: nobody's request waits for it. */
+const MAX_CONNECT_MS = 1_500
+
 /** Opens them in the order they build on each other; the stack closes them the other way round. */
 export async function openStorage ({ config, log, clock, stack, signal }: Surroundings): Promise<Storage> {
-  const { service: { dataDir, bridgeId }, database: { url, username, password, pool, autoMigrate }, redis } = config
-  const database = stack.use(await openDatabase({ url, user: username, password, poolSize: pool.size, autoMigrate, dataDir }, { log, clock, signal }))
+  const { service: { dataDir, bridgeId }, database: { url, username, password, schema, pool, autoMigrate }, redis } = config
+  const connections = { poolSize: pool.size, idleTimeoutMs: pool.idleTimeout, maxLifetimeMs: pool.maxLifetime, connectTimeoutMs: Math.min(pool.connectionTimeout, MAX_CONNECT_MS) }
+  const database = stack.use(await openDatabase({ url, user: username, password, schema, autoMigrate, dataDir, ...connections }, { log, clock, signal }))
   const cache = stack.use(openCache({ ...redis, timeoutMs: redis.timeout }, { log, clock }))
   const journal = stack.use(await StoreJournal.open({ database, bridgeId, dataDir, log, clock }))
   const events = stack.use(new Events(database, { clock, log }))

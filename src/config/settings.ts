@@ -45,7 +45,7 @@ export const auralink = {
     enable_mesh: flag(false, 'One room over several bridges.', { env: 'ENABLE_MESH', later: true }),
     enable_auraid: flag(true, 'Resolution of AuraIDs by the Communication Service.', { env: 'ENABLE_AURAID', later: true }),
     enable_trust: flag(true, 'Trust scores of callers.', { env: 'ENABLE_TRUST', later: true }),
-    enable_sso: flag(false, 'Login to the console by OpenID Connect (security.oidc).', { env: 'ENABLE_SSO', later: true })
+    enable_sso: flag(false, 'Login to the console by OpenID Connect (security.oidc).', { env: 'ENABLE_SSO' })
   },
   http: {
     host: text('0.0.0.0', 'Address the API, console and probes listen on.', { env: 'HTTP_HOST' }),
@@ -70,8 +70,8 @@ export const auralink = {
     rooms: whole(200, 1, 100_000, 'Most open rooms of this process.', { live: true })
   },
   tls: {
-    cert_file: path(undefined, 'Certificate chain (PEM) of RTMPS and SIP over TLS.', { env: 'TLS_CERT_FILE', later: true }),
-    key_file: path(undefined, 'Private key (PEM) of that certificate.', { env: 'TLS_KEY_FILE', later: true })
+    cert_file: path(undefined, 'Certificate chain (PEM) of RTMPS and SIP over TLS.', { env: 'TLS_CERT_FILE' }),
+    key_file: path(undefined, 'Private key (PEM) of that certificate.', { env: 'TLS_KEY_FILE' })
   },
   dashboard: {
     url: httpUrl(undefined,
@@ -141,12 +141,12 @@ export const auralink = {
     password: text(undefined, 'Password of that user.', { env: 'DB_PASSWORD', secret: true }),
     pool: {
       size: whole(20, 1, 1000, 'Most connections to the database.', { env: 'DB_POOL_SIZE' }),
-      max_lifetime: duration(1_800_000, 'A connection older than this is replaced.', { later: true }),
-      connection_timeout: duration(30_000, 'Longest wait for a connection.', { later: true }),
-      idle_timeout: duration(600_000, 'A connection unused for this long is closed.', { later: true }),
+      max_lifetime: duration(1_800_000, 'A connection older than this is replaced.'),
+      connection_timeout: duration(30_000, 'Longest wait for a connection; 1.5 s at the most, so that no request waits for a database that is away.'),
+      idle_timeout: duration(600_000, 'A connection unused for this long is closed.'),
       leak_detection_threshold: duration(60_000, 'A connection held for longer than this is logged.', { later: true })
     },
-    schema: text('ingress_egress', 'Schema of the tables: always this one.', { later: true }),
+    schema: text('ingress_egress', 'Schema of the tables.'),
     auto_migrate: flag(true, 'Bring the tables up to date at start.', { env: 'DB_AUTO_MIGRATE' })
   },
   redis: {
@@ -189,7 +189,7 @@ export const auralink = {
     enabled: flag(sameAs('features.enable_rtmp'), 'Take RTMP publishers.'),
     host: text('0.0.0.0', 'Address the RTMP ports listen on.', { env: 'RTMP_HOST' }),
     ingest_port: port(1935, 'Port of RTMP.', { env: 'RTMP_INGEST_PORT' }),
-    tls_port: port(1936, 'Port of RTMPS; opened when a certificate is configured (tls).', { env: 'RTMPS_PORT', later: true }),
+    tls_port: port(1936, 'Port of RTMPS; opened when a certificate is configured (tls).', { env: 'RTMPS_PORT' }),
     duplicate_publisher: choice(['newest', 'oldest'], 'newest', 'Who keeps the stream key when two publish with it.'),
     media_timeout: duration('8s', 'A publisher that sends nothing for this long is gone.'),
     destinations: listOf(
@@ -319,11 +319,11 @@ export const auralink = {
       jwks_url: httpUrl(undefined, 'Public keys of RS256, ES256 and EdDSA tokens. Unset: only the secret counts.', { env: 'JWT_JWKS_URL' })
     },
     oidc: {
-      issuer: httpUrl(undefined, 'OpenID Connect provider of the console’s login.', { env: 'OIDC_ISSUER', later: true }),
-      client_id: text(undefined, 'Client id at the provider.', { env: 'OIDC_CLIENT_ID', later: true }),
-      client_secret: text(undefined, 'Client secret at the provider.', { env: 'OIDC_CLIENT_SECRET', secret: true, later: true }),
-      role_claim: text('roles', 'Claim that holds the roles.', { later: true }),
-      admin_role: text('auralink-admin', 'Role that may do everything.', { later: true })
+      issuer: httpUrl(undefined, 'OpenID Connect provider of the console’s login.', { env: 'OIDC_ISSUER' }),
+      client_id: text(undefined, 'Client id at the provider.', { env: 'OIDC_CLIENT_ID' }),
+      client_secret: text(undefined, 'Client secret at the provider.', { env: 'OIDC_CLIENT_SECRET', secret: true }),
+      role_claim: text('roles', 'Claim that holds the roles.'),
+      admin_role: text('auralink-admin', 'Role that may do everything.')
     },
     api_keys: {
       enabled: flag(true, 'Accept API keys.'),
@@ -355,7 +355,7 @@ export const auralink = {
     },
     audit: {
       enabled: flag(true, 'Log every administrative action.'),
-      log_file: path(undefined, 'File of the audit log. Unset: audit.log in data_dir.', { example: '/var/log/auralink/audit.log', later: true })
+      log_file: path(undefined, 'Also write the audit log to this file, one JSON line for each entry. Unset: it is kept in the database alone.', { example: '/var/log/auralink/audit.log' })
     }
   }
 }
