@@ -5,6 +5,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { type Logger, silentLogger } from '../../src/lib/log.ts'
 import { defaultWebRtcSettings, type WebRtcSettings } from '../../src/legs/webrtc/settings.ts'
 import { type WebRtcRoutesOptions, whepRoutes } from '../../src/legs/webrtc/whep-routes.ts'
+import { whipRoutes } from '../../src/legs/webrtc/whip-routes.ts'
 import { TransportHub } from '../../src/protocols/webrtc/transport-hub.ts'
 import { Bridge, localEngine } from '../../src/room/bridge.ts'
 import type { Leg } from '../../src/room/leg.ts'
@@ -34,7 +35,9 @@ export async function openEdge (options: EdgeOptions = {}): Promise<Edge> {
   const app = fastify({ forceCloseConnections: true })
   app.setErrorHandler((thrown, _request, reply) => sendProblem(reply, toAppError(thrown)))
   app.get('/', (_request, reply) => reply.type('text/html').send(page))
-  await app.register(whepRoutes, { bridge, transports, transcode, authorize, clock: systemClock, settings: { ...defaultWebRtcSettings, ...settings } })
+  const routes = { bridge, transports, transcode, authorize, clock: systemClock, settings: { ...defaultWebRtcSettings, ...settings } }
+  await app.register(whepRoutes, routes)
+  await app.register(whipRoutes, routes)
   stack.defer(() => app.close())
   await app.listen({ host: '127.0.0.1', port: 0 })
   const owned = stack.move()

@@ -9,6 +9,7 @@ import type { Transport } from '../../protocols/webrtc/transport.ts'
 import type { Advice, Leg, LegContext, LegStats } from '../../room/leg.ts'
 import type { Room } from '../../room/room.ts'
 import type { Track, Transcode } from '../../room/track.ts'
+import { connected } from './connect.ts'
 import { Outlet } from './outlet.ts'
 import type { WebRtcSettings } from './settings.ts'
 import { type Scene, Subject } from './subject.ts'
@@ -46,13 +47,12 @@ export class WhepLeg implements Leg {
   constructor (options: WhepLegOptions) { this.#options = options }
 
   async run (room: Room, { signal, log, live }: LegContext): Promise<void> {
-    const { transport, viewing, clock, participant } = this.#options
+    const { transport, viewing, clock, participant, settings: { connectTimeoutMs } } = this.#options
     await using stack = new AsyncDisposableStack()
     stack.use(transport)
-    signal.throwIfAborted()
     const tally = new Tally(log, clock)
     transport.onPacket = bytes => this.#take(bytes, tally)
-    await this.#connect(signal)
+    await connected(transport, { timeoutMs: connectTimeoutMs, signal, clock })
     for (const kind of ['video', 'audio'] as const) {
       const section = viewing.viewed[kind]
       if (section) this.#outlets.set(kind, stack.use(this.#outlet(section)))
@@ -70,18 +70,6 @@ export class WhepLeg implements Leg {
   stats (): LegStats {
     const { transport, viewing } = this.#options
     return describeViewer({ outlets: this.#outlets, viewing, pair: transport.pair, packetsIn: this.#packetsIn, bytesIn: this.#bytesIn, showing: this.#showing, advice: [...this.#advice.values()] })
-  }
-
-  /** @throws AppError `connect_timeout` */
-  async #connect (signal: AbortSignal): Promise<void> {
-    const { transport, settings: { connectTimeoutMs }, clock } = this.#options
-    const late = Promise.withResolvers<void>()
-    using _timer = clock.after(connectTimeoutMs, late.resolve)
-    await Promise.race([transport.connected, late.promise, aborted(signal)])
-    signal.throwIfAborted()
-    if (transport.state === 'connected') return
-    const why = transport.state === 'ended' ? 'ICE or DTLS failed' : `no ICE and DTLS within ${connectTimeoutMs / 1000} s`
-    throw new AppError('connect_timeout', `The viewer did not connect: ${why}.`)
   }
 
   #outlet ({ codec, negotiated, stream: { ssrc, rtxSsrc } }: ViewedSection): Outlet {

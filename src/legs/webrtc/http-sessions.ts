@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AppError } from '../../lib/errors.ts'
+import { printAnswer, type AnswerSection } from '../../protocols/webrtc/sdp-answer.ts'
+import { MAX_FRAGMENT_BYTES, parseFragment } from '../../protocols/webrtc/sdp-fragment.ts'
+import { MAX_SDP_BYTES } from '../../protocols/webrtc/sdp-offer.ts'
+import type { Offer } from '../../protocols/webrtc/sdp-types.ts'
+import type { Transport } from '../../protocols/webrtc/transport.ts'
+import type { TransportHub } from '../../protocols/webrtc/transport-hub.ts'
+import type { Session } from '../../room/session.ts'
+
+export const SDP = 'application/sdp'
+const FRAGMENT = 'application/trickle-ice-sdpfrag'
+/** Bytes of a session URL's secret: whoever has the URL may end the session. */
+const SECRET_BYTES = 24
+/** Ended sessions are forgotten, oldest first, when there are more than this many in all. */
+const REMEMBERED_SESSIONS = 256
+
+export type HttpSession = { readonly session: Session, readonly transport: Transport, readonly offer: Offer }
+
+/**
+ * Sessions by the secret in their URL. The URL is the credential: it is unguessable, and known to nobody but the client; an
+ * unknown one and another's look the same. One that ended is known for a while: browsers close the connection, then say DELETE.
+ */
+export class HttpSessions {
+  readonly #sessions = new Map<string, HttpSession>()
+
+  add (added: HttpSession): string {
+    const secret = randomBytes(SECRET_BYTES).toString('base64url')
+    this.#sessions.set(secret, added)
+    for (const [old, { session: { state } }] of this.#sessions) {
+      if (this.#sessions.size <= REMEMBERED_SESSIONS) break
+      if (state === 'ended' || state === 'failed') this.#sessions.delete(old)
+    }
+    return secret
+  }
+
+  get (secret: string): HttpSession {
+    const found = this.#sessions.get(secret)
+    if (!found) throw new AppError('not_found', 'There is no such session.')
+    return found
+  }
+
+  values (): Iterable<HttpSession> { return this.#sessions.values() }
+}
+
+/** Offers and fragments are the only bodies. */
+export function takeSdp (app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(SDP, { parseAs: 'string', bodyLimit: MAX_SDP_BYTES }, (_request, body, done) => done(null, body))
+  app.addContentTypeParser(FRAGMENT, { parseAs: 'string', bodyLimit: MAX_FRAGMENT_BYTES }, (_request, body, done) => done(null, { fragment: body }))
+}
+
+/** The offer in a POST. @throws AppError `unsupported_media_type` */
+export function offerIn ({ body }: FastifyRequest): string {
+  if (typeof body !== 'string') throw new AppError('unsupported_media_type', `The body must be an SDP offer, with content type ${SDP}.`)
+  return body
+}
+
+type Created = { readonly reply: FastifyReply, readonly path: string, readonly secret: string, readonly offer: Offer, readonly sections: readonly AnswerSection[], readonly transport: Transport, readonly transports: TransportHub, readonly links: readonly string[] }
+
+/** 201, with everything a client needs (RFC 9725 section 4.2). The answer holds all candidates. */
+export function sendAnswer ({ reply, path, secret, offer, sections, transport, transports, links }: Created): FastifyReply {
+  const answer = printAnswer({ sections, transport: transport.local, candidates: transports.candidatesOf(transport), extmapAllowMixed: offer.extmapAllowMixed })
+  for (const link of links) reply.header('link', link)
+  return reply.code(201).type(SDP).header('location', `${path}/sessions/${secret}`).header('etag', entityTag(transport)).header('cache-control', 'no-store').header('accept-patch', FRAGMENT).send(answer)
+}
+
+/** Names one ICE session (RFC 9725 section 4.3). */
+const entityTag = (transport: Transport): string => `"${transport.local.ufrag}"`
+
+type SessionRequest = { Params: { secret: string }, Headers: { 'if-match'?: string } }
+
+/** What endpoint and session URLs answer besides the POST (RFC 9725 sections 4.1 and 4.3; the WHEP draft has the same). */
+export function commonRoutes (app: FastifyInstance, path: string, sessions: HttpSessions, goodbye: string): void {
+  // Nothing to see, said with success. The content type tells players what kind of endpoint this is (WHEP section 4.2).
+  app.get(`${path}/:room`, (_request, reply) => reply.type(SDP).send(''))
+  app.options(`${path}/:room`, (_request, reply) => reply.header('accept-post', SDP).header('allow', 'GET, HEAD, OPTIONS, POST').code(204).send())
+  app.delete<SessionRequest>(`${path}/sessions/:secret`, async (request, reply) => {
+    await sessions.get(request.params.secret).session.close(goodbye)
+    return reply.code(200).send()
+  })
+  app.patch<SessionRequest>(`${path}/sessions/:secret`, (request, reply) => {
+    trickle(sessions.get(request.params.secret), request.headers['if-match'], request.body)
+    return reply.code(204).send()
+  })
+}
+
+/**
+ * Candidates are read and let go: checks that come in are answered wherever they come from (see `TransportHub`).
+ * @throws AppError `precondition_required`, `precondition_failed`, `unprocessable_sdp`
+ */
+function trickle ({ transport, offer }: HttpSession, ifMatch: string | undefined, body: unknown): void {
+  if (typeof body !== 'object' || body === null || !('fragment' in body)) throw new AppError('unsupported_media_type', `The body must be of content type ${FRAGMENT}.`)
+  const { ufrag, pwd } = parseFragment(String(body.fragment))
+  if (ifMatch === undefined) throw new AppError('precondition_required', 'PATCH needs If-Match with the entity tag of the ICE session.')
+  const { transport: current } = offer
+  const restarts = (ufrag !== undefined && ufrag !== current.ufrag) || (pwd !== undefined && pwd !== current.pwd)
+  if (restarts) throw new AppError('unprocessable_sdp', 'ICE restart is not supported: make a new session.')
+  if (ifMatch !== '*' && ifMatch !== '"*"' && ifMatch !== entityTag(transport)) throw new AppError('precondition_failed')
+}

@@ -1,0 +1,122 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Codec } from '../../media/codec.ts'
+import { NackGenerator } from '../../media/nack-generator.ts'
+import { wallOf } from '../../media/ntp.ts'
+import { Reception } from '../../media/reception.ts'
+import type { ReportBlock, SenderReport } from '../../media/rtcp/packet.ts'
+import { RtpPacket } from '../../media/rtp-packet.ts'
+import type { Participant } from '../../room/room.ts'
+import type { Track } from '../../room/track.ts'
+
+/** However many subscribers want a picture: one request to the publisher in this time. */
+const PICTURE_INTERVAL_MS = 500
+
+export type IntakeOptions = {
+  readonly participant: Participant
+  readonly codec: Codec
+  readonly ssrc: number
+  /** Whether the publisher sends again what it is asked for. */
+  readonly repairs: boolean
+  readonly clock: Clock
+  /** The publisher's wall clock less ours, for all its streams the same. */
+  readonly skew: ClockSkew
+  readonly askForPicture: (ssrc: number) => void
+}
+
+/** How much the publisher's wall clock is behind ours: found at its first report, and kept, so that all its streams agree. */
+export class ClockSkew {
+  #ms: number | undefined
+
+  toOurs (theirWallMs: number, ourWallMs: number): number {
+    this.#ms ??= ourWallMs - theirWallMs
+    return theirWallMs + this.#ms
+  }
+}
+
+/** One stream of a publisher, on its way to a track of the room. The track exists from the first packet on. */
+export class Intake implements Disposable {
+  readonly ssrc: number
+  readonly codec: Codec
+  readonly reception: Reception
+  repaired = 0
+  picturesAskedFor = 0
+  readonly #options: IntakeOptions
+  readonly #nacks = new NackGenerator()
+  #track: Track | undefined
+  #pictureAskedAt = -Infinity
+  #pictureDue: Disposable | undefined
+  #abandoned = 0
+
+  constructor (options: IntakeOptions) {
+    this.#options = options
+    this.ssrc = options.ssrc
+    this.codec = options.codec
+    this.reception = new Reception(options.codec.clockRate)
+  }
+
+  get track (): Track | undefined { return this.#track }
+
+  take (packet: RtpPacket, now: number): void {
+    this.reception.add(packet, now)
+    this.#nacks.add(packet.sequenceNumber, now)
+    this.#publish().write(packet)
+  }
+
+  /** A retransmission (RFC 4588 section 4): the original sequence number, then the original payload. Probes are empty. */
+  takeRepair (packet: RtpPacket, now: number): void {
+    const { payload, marker, timestamp } = packet
+    if (payload.length <= 2) return
+    const sequenceNumber = payload.readUInt16BE(0)
+    if (!this.#nacks.add(sequenceNumber, now)) return // Nobody misses it.
+    this.repaired++
+    this.reception.addRepaired()
+    this.#track?.write(RtpPacket.build({ payloadType: 96, marker, sequenceNumber, timestamp, ssrc: this.ssrc }, payload.subarray(2)))
+  }
+
+  takeReport (report: SenderReport, now: number, wallMs: number): void {
+    this.reception.addReport(report, now)
+    const theirs = wallOf({ seconds: report.ntpSeconds, fraction: report.ntpFraction })
+    if (this.#track) this.#track.timeReference = { rtpTimestamp: report.rtpTimestamp, wallMs: this.#options.skew.toOurs(theirs, wallMs) }
+  }
+
+  /** What to ask the publisher for again. Loss beyond repair costs video its picture: then a new one is asked for. */
+  missing (now: number): number[] {
+    if (!this.#options.repairs) return []
+    const due = this.#nacks.due(now)
+    if (this.#nacks.abandoned > this.#abandoned && this.codec.kind === 'video') this.askForPicture()
+    this.#abandoned = this.#nacks.abandoned
+    return due
+  }
+
+  report (now: number): ReportBlock { return this.reception.report(this.ssrc, now) }
+
+  /** At once if none was asked for lately, else as soon as one may be: whoever asked last gets his too. */
+  askForPicture (): void {
+    const { clock } = this.#options
+    const wait = this.#pictureAskedAt + PICTURE_INTERVAL_MS - clock.now()
+    if (wait <= 0) this.#ask()
+    else this.#pictureDue ??= clock.after(wait, () => this.#ask())
+  }
+
+  #ask (): void {
+    this.#pictureDue?.[Symbol.dispose]()
+    this.#pictureDue = undefined
+    this.#pictureAskedAt = this.#options.clock.now()
+    this.picturesAskedFor++
+    this.#options.askForPicture(this.ssrc)
+  }
+
+  #publish (): Track {
+    if (this.#track) return this.#track
+    const { participant, codec } = this.#options
+    const track = participant.publish(codec)
+    if (codec.kind === 'video') track.onKeyframeWanted = () => this.askForPicture()
+    this.#track = track
+    return track
+  }
+
+  [Symbol.dispose] (): void {
+    this.#pictureDue?.[Symbol.dispose]()
+    if (this.#track) this.#options.participant.unpublish(this.#track)
+  }
+}

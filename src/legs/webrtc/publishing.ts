@@ -1,0 +1,46 @@
+import { AppError } from '../../lib/errors.ts'
+import { type Codec, codec, type CodecName, codecTable, type MediaKind } from '../../media/codec.ts'
+import type { AnswerSection } from '../../protocols/webrtc/sdp-answer.ts'
+import { findCodec, type NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
+import { ExtensionUri, type HeaderExtension, type Offer, type OfferedSection } from '../../protocols/webrtc/sdp-types.ts'
+
+/** What is asked of publishers first: what every viewer, recorder and phone behind the room can take without transcoding. */
+const preferred: Readonly<Record<MediaKind, readonly CodecName[]>> = { video: ['H264', 'VP8', 'VP9', 'AV1', 'H265'], audio: ['opus', 'PCMU', 'PCMA', 'G722'] }
+const feedback: ReadonlySet<string> = new Set(['nack', 'nack pli', 'ccm fir', 'transport-cc'])
+const wantedExtensions: ReadonlySet<string> = new Set([ExtensionUri.mid, ExtensionUri.transportCc, ExtensionUri.audioLevel])
+
+/** One section of the answer in which something will come. */
+export type PublishedSection = { readonly kind: MediaKind, readonly mid: string, readonly codec: Codec, readonly negotiated: NegotiatedCodec, readonly extensions: readonly HeaderExtension[] }
+export type Publishing = { readonly sections: readonly AnswerSection[], readonly published: readonly PublishedSection[] }
+
+/**
+ * Decides what a publisher shall send: one codec for each of at most one audio and one video section (RFC 9725 section 4.4.2).
+ * @throws AppError `unprocessable_sdp`, `no_common_codec`: a session with half of what was offered would mislead (section 4.4.3).
+ */
+export function negotiatePublishing (offer: Offer): Publishing {
+  const published: PublishedSection[] = []
+  const sections = offer.sections.map((offered): AnswerSection => {
+    const { kind, mid } = offered
+    if (kind !== 'audio' && kind !== 'video') return { offered, rejected: true }
+    if (offered.direction === 'recvonly' || offered.direction === 'inactive') throw new AppError('unprocessable_sdp', `Media section “${mid}” does not send: a publisher offers “a=sendonly”.`)
+    if (published.some(section => section.kind === kind)) throw new AppError('unprocessable_sdp', `The offer has two ${kind} sections; one participant publishes one of each.`)
+    const section = receive(offered, kind)
+    if (!section) throw new AppError('no_common_codec', `None of the ${kind} codecs offered is accepted here: ${preferred[kind].join(', ')}.`)
+    published.push(section)
+    const { negotiated: { codec: chosen, rtx }, extensions } = section
+    return { offered, direction: 'recvonly', codecs: rtx ? [chosen, rtx] : [chosen], extensions }
+  })
+  if (published.length === 0) throw new AppError('unprocessable_sdp', 'The offer has neither audio nor video: there is nothing to publish.')
+  return { sections, published }
+}
+
+function receive (offered: OfferedSection, kind: MediaKind): PublishedSection | undefined {
+  for (const name of preferred[kind]) {
+    const negotiated = findCodec(offered, codec(name), feedback)
+    if (!negotiated) continue
+    const { codec: { parameters, channels } } = negotiated
+    const known = codec(name, { clockRate: codecTable[name].clockRate, parameters, ...kind === 'audio' ? { channels } : {} })
+    return { kind, mid: offered.mid, codec: known, negotiated, extensions: offered.extensions.filter(({ uri }) => wantedExtensions.has(uri)) }
+  }
+  return undefined
+}

@@ -1,0 +1,120 @@
+import { randomInt } from 'node:crypto'
+import { aborted } from '../../lib/abort.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { messageOf } from '../../lib/errors.ts'
+import { Tally } from '../../lib/log.ts'
+import { isRtcp, parseRtcp, printRtcp } from '../../media/rtcp/compound.ts'
+import type { RtcpPacket } from '../../media/rtcp/packet.ts'
+import type { Transport } from '../../protocols/webrtc/transport.ts'
+import type { Leg, LegContext, LegStats } from '../../room/leg.ts'
+import type { Participant, Room } from '../../room/room.ts'
+import { connected } from './connect.ts'
+import { Demux } from './demux.ts'
+import { ClockSkew, Intake } from './intake.ts'
+import { describePublisher } from './publisher-stats.ts'
+import type { Publishing } from './publishing.ts'
+import type { WebRtcSettings } from './settings.ts'
+
+/** How often gaps are looked for and arrival times reported, in milliseconds. */
+const FEEDBACK_MS = 50
+const TICKS_PER_REPORT = 20
+
+export type WhipLegOptions = {
+  readonly transport: Transport
+  readonly publishing: Publishing
+  readonly identity: string
+  readonly settings: WebRtcSettings
+  readonly clock: Clock
+}
+
+/** A publisher: a browser, OBS or another server that sends into a room over WebRTC. */
+export class WhipLeg implements Leg {
+  readonly kind = 'whip'
+  readonly #options: WhipLegOptions
+  readonly #ssrc = randomInt(1, 2 ** 32)
+  readonly #skew = new ClockSkew()
+  #demux: Demux | undefined
+  #packetsIn = 0
+  #bytesIn = 0
+  #packetsOut = 0
+  #bytesOut = 0
+
+  constructor (options: WhipLegOptions) { this.#options = options }
+
+  async run (room: Room, { signal, log, live, sessionId }: LegContext): Promise<void> {
+    const { transport, settings: { connectTimeoutMs }, clock, identity } = this.#options
+    await using stack = new AsyncDisposableStack()
+    stack.use(transport)
+    const tally = new Tally(log, clock)
+    const early: Buffer[] = []
+    transport.onPacket = bytes => { early.push(bytes) } // What comes between “connected” and our hearing of it.
+    await connected(transport, { timeoutMs: connectTimeoutMs, signal, clock })
+    const me = stack.use(room.join({ identity, source: this.kind, sessionId }))
+    const demux = this.#demux = stack.use(this.#open(me))
+    transport.onPacket = bytes => this.#take(bytes, demux, tally)
+    for (const bytes of early) this.#take(bytes, demux, tally)
+    stack.use(this.#reportRegularly(demux))
+    live()
+    await Promise.race([transport.ended, aborted(signal)])
+    signal.throwIfAborted()
+  }
+
+  stats (): LegStats {
+    return describePublisher({
+      demux: this.#demux, publishing: this.#options.publishing, pair: this.#options.transport.pair,
+      packetsIn: this.#packetsIn, bytesIn: this.#bytesIn, packetsOut: this.#packetsOut, bytesOut: this.#bytesOut
+    })
+  }
+
+  #open (participant: Participant): Demux {
+    const { publishing: { published: sections }, clock } = this.#options
+    return new Demux({
+      sections,
+      clock,
+      open: ({ codec, negotiated }, ssrc) => new Intake({
+        participant, codec, ssrc, clock, skew: this.#skew,
+        repairs: negotiated.codec.feedback.includes('nack'),
+        askForPicture: media => this.#send([{ type: 'pli', sender: this.#ssrc, media }])
+      })
+    })
+  }
+
+  #take (bytes: Buffer, demux: Demux, tally: Tally): void {
+    this.#packetsIn++
+    this.#bytesIn += bytes.length
+    if (!isRtcp(bytes)) { demux.take(bytes); return }
+    try {
+      for (const packet of parseRtcp(bytes)) this.#hear(packet, demux)
+    } catch (error) {
+      tally.count('a publisher sent malformed RTCP', { error: messageOf(error) })
+    }
+  }
+
+  #hear (packet: RtcpPacket, demux: Demux): void {
+    const { clock } = this.#options
+    if (packet.type === 'sr') demux.intakeOf(packet.ssrc)?.takeReport(packet, clock.now(), clock.wall())
+    if (packet.type === 'bye') for (const ssrc of packet.ssrcs) demux.end(ssrc)
+  }
+
+  #reportRegularly (demux: Demux): Disposable {
+    const { clock } = this.#options
+    let tick = 0
+    return clock.every(FEEDBACK_MS, () => {
+      const now = clock.now()
+      for (const intake of demux.intakes) {
+        const lost = intake.missing(now)
+        if (lost.length > 0) this.#send([{ type: 'nack', sender: this.#ssrc, media: intake.ssrc, lost }])
+      }
+      const feedback = demux.arrivals.take(this.#ssrc, demux.intakes[0]?.ssrc ?? 0)
+      if (feedback) this.#send([feedback])
+      if (++tick % TICKS_PER_REPORT === 0) this.#send([{ type: 'rr', ssrc: this.#ssrc, reports: demux.intakes.map(intake => intake.report(now)) }])
+    })
+  }
+
+  #send (packets: RtcpPacket[]): void {
+    const bytes = printRtcp(packets)
+    if (!this.#options.transport.send(bytes)) return
+    this.#packetsOut++
+    this.#bytesOut += bytes.length
+  }
+}
