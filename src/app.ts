@@ -23,6 +23,7 @@ import { defaultRecorderSettings } from './legs/recorder/settings.ts'
 import { RtmpListener } from './legs/rtmp/listener.ts'
 import { defaultWebRtcSettings } from './legs/webrtc/settings.ts'
 import { whepRoutes } from './legs/webrtc/whep-routes.ts'
+import { whipRoutes } from './legs/webrtc/whip-routes.ts'
 import { systemClock as clock } from './lib/clock.ts'
 import { messageOf } from './lib/errors.ts'
 import type { Logger } from './lib/log.ts'
@@ -138,7 +139,7 @@ export class App implements AsyncDisposable {
     const webhooks = new Webhooks(storage.database, { vault: storage.vault, clock, guard: url => dialer.check(url, 'webhook') })
     const control = stack.use(await this.#openControl({
       bridge, auth, audit: this.#audit(storage), dependencies, metrics, log, clock, pools, history: new History(storage.database),
-      ingresses: storage.ingresses, events: storage.events, webhooks, ...(recordings ? { recordings } : {}), drain: () => { void this.drain(this.drainDeadlineMs) }, plugins: [app => whepRoutes(app, webrtc)]
+      ingresses: storage.ingresses, events: storage.events, webhooks, ...(recordings ? { recordings } : {}), drain: () => { void this.drain(this.drainDeadlineMs) }, plugins: [app => whepRoutes(app, webrtc), app => whipRoutes(app, webrtc)]
     }, rtmp?.port))
     this.#sendWebhooks(storage)
     if (dashboard) this.#inBackground(signal => dashboard.run(signal))
