@@ -63,12 +63,16 @@ export function readManifest (folder: string, id: string): Manifest | 'missing' 
   try {
     const text = readFileSync(path.join(folder, FILE_NAME), 'utf8')
     if (text.length > MAX_BYTES) return 'damaged'
-    const { version, owner, info } = JSON.parse(text, reviveDates) as Manifest & { version: number }
+    const { version, owner, info } = JSON.parse(text) as Manifest & { version: number }
     const understood = version === VERSION && info.id === id && recordingStates.includes(info.state) && Array.isArray(info.parts) && Array.isArray(info.gaps) && typeof owner.instance === 'string'
-    return understood ? { owner, info } : 'damaged'
+    return understood ? { owner, info: withDates(info) } : 'damaged'
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'damaged'
   }
 }
 
-const reviveDates = (key: string, value: unknown): unknown => key.endsWith('At') && typeof value === 'string' ? new Date(value) : value
+/** JSON has no dates, and leaves out what is undefined. */
+const withDates = (info: RecordingInfo): RecordingInfo =>
+  ({ ...info, participant: info.participant, name: info.name, errorCode: info.errorCode, createdAt: new Date(info.createdAt), startedAt: dateOr(info.startedAt), endedAt: dateOr(info.endedAt) })
+
+const dateOr = (value: Date | undefined): Date | undefined => value === undefined ? undefined : new Date(value)

@@ -5,13 +5,15 @@ import path from 'node:path'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ClipPublisher } from '../../../test/support/clip-publisher.ts'
-import { type Encoded, encodedClip, encodedOpus } from '../../../test/support/encoded.ts'
+import { type Encoded, encodedClip, encodedOpus, packetsOf } from '../../../test/support/encoded.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { probeMovie } from '../../../test/support/movie.ts'
 import { AppError } from '../../lib/errors.ts'
 import { silentLogger } from '../../lib/log.ts'
 import { codec } from '../../media/codec.ts'
+import { RtpPacket } from '../../media/rtp-packet.ts'
 import { Bridge, localEngine } from '../../room/bridge.ts'
+import type { Transcode } from '../../room/track.ts'
 import type { RecordingInfo } from './info.ts'
 import { Recordings } from './recordings.ts'
 import { defaultRecorderSettings, type RecorderSettings } from './settings.ts'
@@ -37,10 +39,10 @@ class House implements AsyncDisposable {
     this.bridge = this.#stack.use(new Bridge({ engine: localEngine, journal, log: silentLogger, limits: { sessions: 10, rooms: 10 } }))
   }
 
-  static async open (settings: Partial<RecorderSettings> = {}, folder?: string): Promise<House> {
-    const house = new House(folder ?? path.join(await mkdtemp(path.join(root, 'case-')), 'recordings'))
+  static async open (settings: Partial<RecorderSettings> = {}, more: { transcode?: Transcode } = {}): Promise<House> {
+    const house = new House(path.join(await mkdtemp(path.join(root, 'case-')), 'recordings'))
     const store = { save: (info: RecordingInfo) => { house.saved.push(info) }, delete () {} }
-    const parts = { bridge: house.bridge, store, log: silentLogger, clock: house.clock }
+    const parts = { bridge: house.bridge, store, log: silentLogger, clock: house.clock, ...more }
     house.recordings = await Recordings.open({ folder: house.folder, settings: { ...defaultRecorderSettings, minFreeBytes: 0, ...settings } }, parts)
     house.#stack.use(house.recordings)
     return house
@@ -216,6 +218,62 @@ test('another picture size goes on in another part', async () => {
   }
 })
 
+test('a track that comes later is in the same file from then on', async () => {
+  await using house = await House.open()
+  const { id } = await house.start()
+  using publisher = new ClipPublisher(house.room, { video: { codec: clip.videoCodec, frames: clip.video }, wallMs: house.clock.wall() })
+  house.play(publisher, 0, 3000)
+  const sound = publisher.participant.publish(clip.audioCodec)
+  sound.timeReference = { rtpTimestamp: 0, wallMs: WALL_MS }
+  const packets = packetsOf(clip.audioCodec, clip.audio)
+  for (let at = 3000; at < 5000; at += 40) {
+    for (const [index, frame] of clip.audio.entries()) if (frame.timestamp / 48 >= at && frame.timestamp / 48 < at + 40) packets[index]!.forEach(packet => sound.write(packet))
+    house.play(publisher, at, at + 40)
+  }
+  const info = (await house.recordings.stop(id))!
+  assert.equal(info.parts.length, 1)
+  const movie = await probeMovie(house.fileOf(info))
+  assert.equal(movie.video.length, 150)
+  assert.equal(movie.audio[0]!.pts, Math.ceil(144_000 / 1024) * 1024)
+})
+
+test('sound that no file can take is recorded as its Opus twin, if there can be one', async () => {
+  const { audio, audioCodec } = await encodedOpus(2)
+  const packets = packetsOf(audioCodec, audio)
+  const transcode: Transcode = (from, to) => from.subscribe({
+    write: packet => { for (const twin of packets[packet.sequenceNumber] ?? []) to.write(twin) },
+    fail: error => { throw error }
+  })
+  await using house = await House.open({}, { transcode })
+  const { id } = await house.start()
+  using caller = house.room.join({ identity: 'caller', source: 'sip' })
+  const track = caller.publish(codec('PCMU'))
+  for (let index = 0; index < 100; index++) {
+    track.write(RtpPacket.build({ payloadType: 0, marker: false, sequenceNumber: index, timestamp: index * 160, ssrc: 3 }, Buffer.alloc(160)))
+    house.clock.advance(20)
+  }
+  const info = (await house.recordings.stop(id))!
+  assert.deepEqual(info.parts[0]!.tracks.map(t => t.codec), ['opus'])
+  assert.equal((await probeMovie(house.fileOf(info))).audio.length, 100)
+  assert.equal(track.subscribers, 0)
+})
+
+test('a recording that grows too long goes on in another part, at a keyframe, and nothing is lost', async () => {
+  await using house = await House.open({ maxPartMs: 1500 })
+  const { id } = await house.start()
+  using publisher = house.publish()
+  house.play(publisher, 0, 6000)
+  const info = (await house.recordings.stop(id))!
+  assert.deepEqual(info.parts.map(part => part.startMs), [0, 2000, 4000])
+  let sounds = 0
+  for (const { index } of info.parts) {
+    const movie = await probeMovie(house.fileOf(info, index))
+    assert.equal(movie.video.length, 60)
+    sounds += movie.audio.length
+  }
+  assert.equal(sounds, clip.audio.filter(f => f.timestamp < 288_000).length)
+})
+
 test('nobody comes, or stop comes first: the recording fails and says so', async () => {
   await using house = await House.open({ mediaTimeoutMs: 2000 })
   const lonely = await house.start()
@@ -250,18 +308,10 @@ test('what no file can take is left out, with advice', async () => {
   assert.deepEqual(adviceOf(only.id), ['codec_not_recorded'])
 })
 
-test('too little room: refused at the start, and ended in good order while it runs', async () => {
-  await using full = await House.open({ minFreeBytes: Number.MAX_SAFE_INTEGER, minFreeShare: 1 })
-  await assert.rejects(full.start(), (error: AppError) => error.code === 'disk_full')
-  assert.deepEqual(full.recordings.list({ limit: 10 }), [])
-
-  const settings = { minFreeBytes: 0, minFreeShare: 1 }
-  await using house = await House.open(settings)
-  const { id } = await house.start()
-  using publisher = house.publish()
-  house.play(publisher, 0, 2000)
-  assert.equal(house.recordings.get(id)!.state, 'active')
-  await house.recordings.stop(id)
+test('too little room on the disk: refused, and nothing is left of it', async () => {
+  await using house = await House.open({ minFreeBytes: Number.MAX_SAFE_INTEGER, minFreeShare: 1 })
+  await assert.rejects(house.start(), (error: AppError) => error.code === 'disk_full')
+  assert.deepEqual(house.recordings.list({ limit: 10 }), [])
 })
 
 test('lists newest first, by pages, by room and state; deletes what has ended', async () => {

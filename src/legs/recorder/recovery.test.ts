@@ -19,6 +19,7 @@ const root = await mkdtemp(path.join(tmpdir(), 'auralink-recovery-'))
 test.after(() => rm(root, { recursive: true }))
 
 const KILLS = 3
+/** Also the longest fragment that the setting allows: the process under test has it. */
 const MAX_LOST_MS = 1000
 const recorder = path.join(import.meta.dirname, '../../../test/support/recorder-process.ts')
 const nobody = { bridge: { admit: () => Promise.reject(new Error('nothing is recorded here')) }, log: silentLogger, clock: systemClock }
@@ -41,7 +42,7 @@ async function recordAndKill (ms: number, signal: 'SIGKILL' | 'SIGSTOP' = 'SIGKI
 
 async function openAgain (folder: string, saved: RecordingInfo[] = []): Promise<Recordings> {
   const store = { save: (info: RecordingInfo) => { saved.push(info) }, delete () {} }
-  return await Recordings.open({ folder, settings: defaultRecorderSettings }, { ...nobody, store })
+  return await Recordings.open({ folder, settings: { ...defaultRecorderSettings, fragmentMs: MAX_LOST_MS } }, { ...nobody, store })
 }
 
 test(`killed ${KILLS} times at random moments: at most a second is lost, the rest is finished and plays`, async () => {
@@ -67,7 +68,7 @@ test(`killed ${KILLS} times at random moments: at most a second is lost, the res
 })
 
 test('a living process keeps its recordings', async () => {
-  const { folder, id, child } = await recordAndKill(700, 'SIGSTOP')
+  const { folder, id, child } = await recordAndKill(1500, 'SIGSTOP')
   {
     const before = await stat(path.join(folder, id, `${id}.mp4`))
     await using recordings = await openAgain(folder)
@@ -132,7 +133,7 @@ test('killed between the end of the file and the end of its manifest: the file i
 })
 
 test('hours are finished in a moment', async () => {
-  const { folder, id } = await recordAndKill(500)
+  const { folder, id } = await recordAndKill(100)
   const file = path.join(folder, id, `${id}.mp4`)
   const hours = 2
   await writeFile(file, longMovie(hours * 3600))
