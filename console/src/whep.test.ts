@@ -25,8 +25,7 @@ class FakeBrowser {
       srcObject: null,
       play: async () => { setImmediate(() => { if (this.framesPerSecond > 0) this.#frame() }) },
       requestVideoFrameCallback: (callback: () => void) => { this.#frame = callback; return 1 },
-      addEventListener: () => {},
-      removeEventListener: () => {}
+      addEventListener: () => {}
     } as unknown as Screen
   }
 

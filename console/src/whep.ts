@@ -15,7 +15,7 @@ export type WhepState =
   | { readonly phase: 'waiting', readonly reason: string, readonly retryMs: number }
 
 /** What a player needs of a `<video>`. */
-export type Screen = Pick<HTMLVideoElement, 'srcObject' | 'play' | 'addEventListener' | 'removeEventListener'> &
+export type Screen = Pick<HTMLVideoElement, 'srcObject' | 'play' | 'addEventListener'> &
   { requestVideoFrameCallback?: (callback: () => void) => number }
 
 /** What a player needs of the browser. */

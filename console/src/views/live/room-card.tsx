@@ -1,6 +1,8 @@
+import { act } from '../../actions.ts'
 import { whepPath } from '../../api.ts'
 import { plural } from '../../lib/format.ts'
-import { type RoomView, viewersOf } from '../../store.ts'
+import { api, type RoomView, viewersOf } from '../../store.ts'
+import { ConfirmButton } from '../../ui/confirm-button.tsx'
 import { CopyButton } from '../../ui/copy.tsx'
 import { Elapsed } from '../../ui/elapsed.tsx'
 import { ParticipantCard } from './participant-card.tsx'
@@ -18,6 +20,11 @@ export function RoomCard ({ conference, participants }: RoomView) {
           <span>open <Elapsed since={conference.openedAt} /></span>
         </p>
         <CopyButton what='WHEP URL of the room' value={location.origin + whepPath(room)} text='WHEP URL' />
+        {participants.length !== 1 &&
+          <ConfirmButton
+            icon='close' text='Close' label={`Close room ${room}`} question={`Disconnect everybody in ${room}?`} yes='Close the room'
+            onConfirm={() => act(api.closeConference(conference.id), `Room ${room} was closed`)}
+          />}
       </header>
       {participants.length === 0 && <p class='muted'>Nobody is sending into this room at the moment.</p>}
       <div class={participants.length > 1 ? 'participants participants-many' : 'participants'}>
