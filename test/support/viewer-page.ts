@@ -70,5 +70,46 @@ async function seen () {
   }
   return { ...state, state: connection.connectionState, inbound }
 }
+/** Publishes a canvas that flashes and a tone that beeps, both at each full second of the wall clock, by WHIP. */
+async function publish (url, codec) {
+  const canvas = document.createElement('canvas')
+  canvas.width = 640; canvas.height = 360
+  const context = canvas.getContext('2d')
+  setInterval(() => {
+    const flash = Date.now() % 1000 < 100
+    context.fillStyle = flash ? '#fff' : '#102030'
+    context.fillRect(0, 0, 640, 360)
+    if (!flash) { context.fillStyle = '#305070'; context.fillRect(Date.now() / 5 % 600, 100, 40, 40) }
+  }, 1000 / 30)
+  const sound = new AudioContext({ sampleRate: 48000 })
+  const tone = new OscillatorNode(sound, { frequency: 1000 })
+  const gain = new GainNode(sound, { gain: 0 })
+  const out = sound.createMediaStreamDestination()
+  tone.connect(gain).connect(out)
+  tone.start()
+  await sound.resume()
+  setInterval(() => { gain.gain.value = Date.now() % 1000 < 100 ? 0.5 : 0 }, 5)
+  connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
+  const stream = new MediaStream([...canvas.captureStream(30).getVideoTracks(), ...out.stream.getAudioTracks()])
+  connection.addTransceiver(stream.getAudioTracks()[0], { direction: 'sendonly', streams: [stream] })
+  const video = connection.addTransceiver(stream.getVideoTracks()[0], { direction: 'sendonly', streams: [stream] })
+  if (codec) video.setCodecPreferences(RTCRtpSender.getCapabilities('video').codecs.filter(c => c.mimeType === 'video/' + codec || c.mimeType === 'video/rtx'))
+  await connection.setLocalDescription()
+  await new Promise(done => { const look = () => connection.iceGatheringState === 'complete' ? done() : setTimeout(look, 5); look() })
+  const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/sdp' }, body: connection.localDescription.sdp })
+  if (answer.status !== 201) throw new Error(answer.status + ' ' + await answer.text())
+  resource = answer.headers.get('location')
+  await connection.setRemoteDescription({ type: 'answer', sdp: await answer.text() })
+  await new Promise(done => { const look = () => connection.connectionState === 'connected' ? done() : setTimeout(look, 5); look() })
+}
+async function sent () {
+  const result = { available: null, targetBitrate: null, framesEncoded: 0, nacks: 0, plis: 0, roundTrip: null }
+  for (const report of (await connection.getStats()).values()) {
+    if (report.type === 'candidate-pair' && report.nominated) result.available = report.availableOutgoingBitrate ?? null
+    if (report.type === 'outbound-rtp' && report.kind === 'video') Object.assign(result, { targetBitrate: report.targetBitrate, framesEncoded: report.framesEncoded, nacks: report.nackCount, plis: report.pliCount, limitation: report.qualityLimitationReason })
+    if (report.type === 'remote-inbound-rtp' && report.kind === 'video') result.roundTrip = report.roundTripTime ?? null
+  }
+  return result
+}
 async function leave () { connection.close(); return (await fetch(resource, { method: 'DELETE' })).status }
 </script>`
