@@ -7,7 +7,7 @@ import { BatchWriter, eachFrame, type FrameVisitor } from './batch.ts'
 import { FlightRecorder } from './flight-recorder.ts'
 import type { AudioTask, Order, Report } from './protocol.ts'
 
-/** Frames wait this long for company, so that one message carries what came in the meantime. */
+/** After a message, frames wait until this time is over, so that the next one carries all that came in the meantime. */
 const BATCH_MS = 10
 const PING_MS = 500
 /** Pings without an answer after which a worker counts as hung: 2 s. Counted, not timed, so that a pause of this process blames nobody. */
@@ -53,6 +53,7 @@ export class WorkerProcess implements AsyncDisposable {
   readonly #exited: Promise<unknown>
   readonly #timers = new DisposableStack()
   readonly #batch = new BatchWriter()
+  #flushedAt = -Infinity
   #inFlight = 0
   #ready = false
   #disposed = false
@@ -101,7 +102,10 @@ export class WorkerProcess implements AsyncDisposable {
     }
     this.#inFlight++
     this.#batch.add(job, time, data)
-    if (this.#batch.length === 1) this.#clock.after(BATCH_MS, () => this.#flush())
+    if (this.#batch.length > 1) return
+    const wait = this.#flushedAt + BATCH_MS - this.#clock.now()
+    if (wait <= 0) this.#flush()
+    else this.#clock.after(wait, () => this.#flush())
   }
 
   /** Lets go of the channel, at which the worker exits by itself; kills it if it does not. */
@@ -138,7 +142,9 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   #flush (): void {
-    if (this.#batch.length > 0) this.#send({ kind: 'work', frames: this.#batch.take() })
+    if (this.#batch.length === 0) return
+    this.#flushedAt = this.#clock.now()
+    this.#send({ kind: 'work', frames: this.#batch.take() })
   }
 
   #ping (): void {
