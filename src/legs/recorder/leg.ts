@@ -1,4 +1,5 @@
 import { addAbortListener } from 'node:events'
+import { within } from '../../lib/abort.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError, messageOf } from '../../lib/errors.ts'
 import type { Leg, LegContext, LegStats } from '../../room/leg.ts'
@@ -13,6 +14,8 @@ import { Take } from './take.ts'
 
 /** How often time alone moves something: a fragment that nothing completes, a keyframe that does not come. */
 const TICK_MS = 100
+/** A disk that takes longer may never answer. What is on it is finished at the next start. */
+const FINISH_WITHIN_MS = 60_000
 
 export type RecorderOptions = {
   readonly recording: Recording
@@ -58,8 +61,8 @@ export class RecorderLeg implements Leg {
     const why = await ending.promise
     recording.stopping(why.reason)
     life.dispose()
-    await take.finish()
-    await recording.end(this.#outcome(take, why))
+    if (!await within(FINISH_WITHIN_MS, take.finish())) log.error({ recording: recording.id }, 'the disk does not answer: a recording is left as it is')
+    await within(FINISH_WITHIN_MS, recording.end(this.#outcome(take, why)))
     if (why.error) throw why.error
   }
 
@@ -92,7 +95,10 @@ export class RecorderLeg implements Leg {
         take.attachAll(tracks)
       },
       trackAdded: track => take.attach(track),
-      trackRemoved: track => take.detach(track),
+      trackRemoved: (track, left) => {
+        take.detach(track)
+        for (const other of left) take.attach(other)
+      },
       away: () => {
         take.away()
         grace = clock.after(settings.rejoinGraceMs, () => { if (take.begun) end({ state: 'completed', reason: 'the participant left' }) })

@@ -274,6 +274,21 @@ test('a recording that grows too long goes on in another part, at a keyframe, an
   assert.equal(sounds, clip.audio.filter(f => f.timestamp < 288_000).length)
 })
 
+test('when the picture goes, another one of the same participant takes its place', async () => {
+  await using house = await House.open()
+  const { id } = await house.start()
+  using publisher = house.publish()
+  const screen = publisher.participant.publish(clip.videoCodec)
+  screen.timeReference = { rtpTimestamp: 0, wallMs: WALL_MS }
+  house.play(publisher, 0, 2000)
+  publisher.participant.unpublish(publisher.video!)
+  assert.equal(screen.subscribers, 1)
+  for (const packet of packetsOf(clip.videoCodec, clip.video.slice(60, 90)).flat()) screen.write(packet)
+  const info = (await house.recordings.stop(id))!
+  assert.equal(info.parts.length, 1)
+  assert.equal((await probeMovie(house.fileOf(info))).video.length, 90)
+})
+
 test('nobody comes, or stop comes first: the recording fails and says so', async () => {
   await using house = await House.open({ mediaTimeoutMs: 2000 })
   const lonely = await house.start()

@@ -7,7 +7,8 @@ export type SubjectHandlers = {
   /** It is here, with these tracks: at first, or back again. */
   here (tracks: readonly Track[]): void
   trackAdded (track: Track): void
-  trackRemoved (track: Track): void
+  /** @param left the tracks that remain: one of them may take its place */
+  trackRemoved (track: Track, left: readonly Track[]): void
   away (): void
 }
 
@@ -52,7 +53,7 @@ export class Subject implements RoomWatcher, Disposable {
   }
 
   trackRemoved (track: Track, owner: Participant): void {
-    if (owner.info.id === this.#participantId) this.#handlers.trackRemoved(track)
+    if (owner.info.id === this.#participantId) this.#handlers.trackRemoved(track, [...owner.tracks.values()])
   }
 
   [Symbol.dispose] (): void { this.#watching[Symbol.dispose]() }

@@ -17,6 +17,8 @@ import { Timeline } from './timeline.ts'
 
 /** A loss shorter than this is heard or seen by nobody who looks for gaps. */
 const SHORTEST_GAP_MS = 100
+/** Files of one recording: a stream that changes its form more often is not meant to be recorded. */
+const MAX_PARTS = 1000
 
 export type TakeOptions = {
   readonly id: string
@@ -56,6 +58,8 @@ export class Take {
   #awaySinceMs: number | undefined
   #ended = false
   #failure: AppError | undefined
+  /** Nothing more is written. */
+  #broken = false
 
   constructor (options: TakeOptions) {
     this.#options = options
@@ -142,12 +146,14 @@ export class Take {
   }
 
   #write (sample: Sample, afterLoss: boolean): void {
+    if (this.#broken) return
     const { kind, timescale } = sample.format
     const ms = sample.ticks / timescale * 1000
     if (this.#awaySinceMs !== undefined) this.#cameBack(this.#awaySinceMs, ms)
     else if (afterLoss) this.#gap(this.#part?.endMs(kind) ?? ms, ms, 'packets were lost')
     if (this.#part && (this.#part.conflicts(sample.format) || this.#partIsLong(sample, ms))) this.#finishPart()
     const isNew = this.#part === undefined
+    if (isNew && this.#done.length >= MAX_PARTS) return this.#fail(new AppError('overloaded', `the stream changed its form ${MAX_PARTS} times`))
     const part = this.#part ??= this.#openPart(ms)
     part.add(sample)
     if (!this.#begun) {
@@ -205,6 +211,8 @@ export class Take {
   }
 
   #fail (error: unknown): void {
+    if (this.#broken) return
+    this.#broken = true
     const failure = error instanceof AppError ? error : new AppError('internal', `a file of the recording cannot be finished: ${messageOf(error)}`, { cause: error })
     this.#failure = failure
     this.#options.log.error({ error: failure }, 'a recording cannot be written')

@@ -30,7 +30,7 @@ class Runs {
 
 /**
  * Where and when the samples of one track are, for the `stbl` of the finished file (ISO 14496-12 section 8.5). Kept in the
- * form of the file: some 5 bytes a sample, so that a day of video and audio fits in 40 MB.
+ * form of the file: 4 to 15 bytes a sample.
  */
 export class SampleTable {
   readonly #durations = new Runs()
