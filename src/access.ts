@@ -21,7 +21,7 @@ export async function openAccess ({ config, database, log, clock, fetch }: Surro
   const kept = configured === undefined ? await adminApiKey(service.dataDir) : undefined
   const apiKeys = new ApiKeys(new StoredApiKeys<Scope>(database, log), clock, configured ?? kept?.secret)
   const auth = new Auth({
-    clock, apiKeys, mint: new TokenMint(clock, security.jwt.secret), jwt: verifierOf(config, clock, fetch), oidc: providerOf(config, clock, fetch), apiKeyHeader: security.apiKeys.headerName
+    clock, apiKeys, mint: new TokenMint(clock, security.jwt.secret), jwt: verifierOf(config, clock, fetch), oidc: providerOf(config, clock, fetch), apiKeyHeader: security.apiKeys.headerName, acceptApiKeys: security.apiKeys.enabled
   })
   return { auth, keyFile: kept && path.join(service.dataDir, 'admin-api-key'), isFirstRun: kept?.isNew ?? false }
 }

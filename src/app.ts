@@ -41,6 +41,7 @@ import { AuditTrail } from './store/audit.ts'
 import { History } from './store/history.ts'
 import { RecordingRows } from './store/recordings.ts'
 import { Registration } from './store/registration.ts'
+import { Retention } from './store/retention.ts'
 import { StateMirror } from './store/state-mirror.ts'
 import { Webhooks } from './store/webhooks.ts'
 import { WebhookDeliveries } from './store/webhook-deliveries.ts'
@@ -118,7 +119,7 @@ export class App implements AsyncDisposable {
     const mirrored = { changed: (): void => {} }
     const journal = journalTo(totals, storage.journal, ...(dashboard ? [dashboard.journal] : []), { roomChanged: () => mirrored.changed(), participantChanged: () => mirrored.changed(), sessionChanged: () => mirrored.changed() })
     const bridge = this.#bridge = stack.use(new Bridge({ engine: localEngine, journal, log, limits: this.#limits(), ...(dashboard?.gatekeeper ? { gatekeeper: dashboard.gatekeeper } : {}) }))
-    const mirror = stack.use(new StateMirror({ cache: storage.cache, bridge, facts: this.#facts(), log, clock }))
+    const mirror = stack.use(new StateMirror({ cache: storage.cache, bridge, facts: this.#facts(), log, clock, ttlSeconds: config.redis.cacheTtl / 1000 }))
     mirrored.changed = () => mirror.changed()
     const workers = stack.use(new MediaWorkers({ log, clock, ...(config.mediaWorkers.count > 0 ? { size: config.mediaWorkers.count } : {}) }))
     const transcode = transcodeWith(workers)
@@ -144,6 +145,7 @@ export class App implements AsyncDisposable {
     this.#sendWebhooks(storage)
     if (dashboard) this.#inBackground(signal => dashboard.run(signal))
     stack.use(await this.#register(bridge, storage))
+    stack.use(new Retention({ database: storage.database, log, clock }))
     await dependencies.checkAll()
     const demo = storage.database.kind === 'embedded' || cli.demo ? await storage.ingresses.ensureDemo() : undefined
     if (cli.demo && demo && rtmp) this.#showDemo(rtmp.port, demo.streamKey)
@@ -184,7 +186,11 @@ export class App implements AsyncDisposable {
 
   #openRecordings (bridge: Bridge, { database, journal }: Storage, transcode: ReturnType<typeof transcodeWith>): Promise<Recordings> {
     const { service: { dataDir }, recording } = this.#config
-    const settings = { ...defaultRecorderSettings, fragmentMs: recording.fragment, rejoinGraceMs: recording.rejoinGrace, mediaTimeoutMs: recording.startTimeout, minFreeBytes: recording.minFreeDisk }
+    const minFreeDisk = (): number => this.#config.recording.minFreeDisk // Read at each start of a recording.
+    const settings = {
+      ...defaultRecorderSettings, fragmentMs: recording.fragment, rejoinGraceMs: recording.rejoinGrace, mediaTimeoutMs: recording.startTimeout,
+      get minFreeBytes () { return minFreeDisk() }
+    }
     const store = new RecordingRows<RecordingInfo>(database, journal)
     return Recordings.open({ folder: path.join(dataDir, 'recordings'), settings }, { bridge, store, log: this.#log, clock, transcode })
   }
@@ -223,8 +229,7 @@ export class App implements AsyncDisposable {
   }
 
   #openControl (parts: ControlParts, rtmpPort = 0): Promise<Control> {
-    const { service: { name, version, environment, region, bridgeId }, http, metrics: { enabled, prometheus }, security } = this.#config
-    const { rateLimiting, cors } = security
+    const { service: { name, version, environment, region, bridgeId }, http, health, metrics: { enabled, prometheus }, security, security: { cors } } = this.#config
     const options = {
       host: http.host,
       port: http.port,
@@ -232,16 +237,28 @@ export class App implements AsyncDisposable {
       metricsPort: enabled && prometheus.enabled ? prometheus.port : undefined,
       metricsPath: prometheus.path,
       service: { name, version, environment, region, bridgeId },
+      probes: health.http.enabled ? { liveness: health.http.livenessPath, readiness: health.http.readinessPath } : null,
+      probePort: health.http.port === http.port ? undefined : health.http.port,
       publicStatus: security.publicStatus,
       publicMetrics: security.publicMetrics,
       consoleFolder: path.resolve(import.meta.dirname, '../console/dist'),
       trustedProxies: http.trustedProxies,
       apiKeyHeader: security.apiKeys.headerName,
       rtmpUrl: (hostname: string) => rtmpUrl(hostname, rtmpPort),
-      rateLimit: rateLimiting.enabled ? { requestsPerMinute: rateLimiting.requestsPerMinute, burst: rateLimiting.burstSize } : undefined,
+      rateLimit: this.#rateLimit(),
       cors: cors.enabled ? { origins: cors.allowedOrigins, methods: cors.allowedMethods } : undefined
     }
-    return listening([{ what: 'HTTP', port: http.port, setting: 'HTTP_PORT' }, { what: 'metrics', port: prometheus.port, setting: 'PROMETHEUS_PORT' }], () => openControl(options, parts))
+    const uses = [
+      { what: 'HTTP', port: http.port, setting: 'HTTP_PORT' }, { what: 'metrics', port: prometheus.port, setting: 'PROMETHEUS_PORT' },
+      { what: 'the probes', port: health.http.port, setting: 'HEALTH_CHECK_PORT' }
+    ]
+    return listening(uses, () => openControl(options, parts))
+  }
+
+  /** Read at each request. */
+  #rateLimit () {
+    const now = (): Config['security']['rateLimiting'] => this.#config.security.rateLimiting
+    return { get enabled () { return now().enabled }, get requestsPerMinute () { return now().requestsPerMinute }, get burst () { return now().burstSize } }
   }
 
   #sendWebhooks ({ database, vault, events }: Storage): void {

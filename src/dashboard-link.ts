@@ -25,14 +25,15 @@ export type DashboardLinkOptions = {
 
 /** This bridge's side of the Dashboard Service, made from the configuration. */
 export function openDashboard ({ url, config, dialer, log, clock, bridge, metrics }: DashboardLinkOptions): Promise<Dashboard> {
-  const { service: { bridgeId, region, environment, version, dataDir }, features, dashboard, limits } = config
+  const { service: { bridgeId, region, environment, version, dataDir }, features, limits } = config
+  const { apiKey, timeout, admission, registration, heartbeat } = config.dashboard
   return Dashboard.open({
-    ...dashboard,
-    url,
+    url, apiKey, timeout, admission, registration, heartbeat,
     metricsInterval: config.metrics.enabled ? config.metrics.exportInterval : undefined,
     bridge: {
       bridgeId, region, environment, capacity: limits.sessions,
-      metadata: { version, features: { aic: features.enableAic, sip: features.enableSip, rtmp: features.enableRtmp, recording: features.enableRecording } }
+      // What this bridge can do, not what was asked of it: nobody is to send it calls it cannot take.
+      metadata: { version, features: { aic: false, sip: false, rtmp: features.enableRtmp, recording: features.enableRecording } }
     },
     load: () => {
       const { draining, sessions, rooms } = bridge()

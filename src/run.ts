@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { App } from './app.ts'
 import { commandLine, type CommandLine } from './config/command-line.ts'
-import { type ConfigSources, load } from './config/load.ts'
+import { type Config, type ConfigSources, load } from './config/load.ts'
 import { ConfigError } from './config/problems.ts'
 import { configCommand } from './config/report.ts'
 import { AppError } from './lib/errors.ts'
@@ -30,9 +30,7 @@ export async function run (argv: readonly string[], env: NodeJS.ProcessEnv): Pro
 
 async function serve (sources: ConfigSources, cli: CommandLine): Promise<number> {
   const loaded = load(sources)
-  const { service, logging } = loaded.config
-  const fields = { service: service.name, environment: service.environment, version: service.version, bridge: service.bridgeId }
-  const log = createLogger({ level: logging.level, format: logging.format, fields })
+  const log = openLog(loaded.config)
   reportStrayErrors(log)
   const signals = watchSignals()
   await using app = await App.start({ loaded, sources, cli, log })
@@ -42,6 +40,10 @@ async function serve (sources: ConfigSources, cli: CommandLine): Promise<number>
   // Ctrl-C is a person who waits; SIGTERM is an orchestrator that has told clients to go elsewhere.
   await app.drain(signal === 'SIGINT' ? 0 : app.drainDeadlineMs)
   return 0
+}
+
+export function openLog ({ service: { bridgeId }, logging: { level, format, structured: { service, environment, version } } }: Config): Logger {
+  return createLogger({ level, format, fields: { service, environment, version, bridge: bridgeId } })
 }
 
 /** Resolves with the first SIGINT or SIGTERM; the second ends the process. */

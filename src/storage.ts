@@ -30,7 +30,8 @@ export async function openStorage ({ config, log, clock, stack, signal }: Surrou
   const { service: { dataDir, bridgeId }, database: { url, username, password, schema, pool, autoMigrate }, redis } = config
   const connections = { poolSize: pool.size, idleTimeoutMs: pool.idleTimeout, maxLifetimeMs: pool.maxLifetime, connectTimeoutMs: Math.min(pool.connectionTimeout, MAX_CONNECT_MS) }
   const database = stack.use(await openDatabase({ url, user: username, password, schema, autoMigrate, dataDir, ...connections }, { log, clock, signal }))
-  const cache = stack.use(openCache({ ...redis, timeoutMs: redis.timeout }, { log, clock }))
+  const { host, port, password: redisPassword, database: index, keyPrefix, timeout: timeoutMs } = redis
+  const cache = stack.use(openCache({ host, port, password: redisPassword, database: index, keyPrefix, timeoutMs }, { log, clock }))
   const journal = stack.use(await StoreJournal.open({ database, bridgeId, dataDir, log, clock }))
   const events = stack.use(new Events(database, { clock, log }))
   journal.onApplied = () => events.appended()

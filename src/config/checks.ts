@@ -3,7 +3,7 @@ import type { Problem } from './problems.ts'
 import { DEFAULT_ORIGIN, GENERATED_ORIGIN } from './sources.ts'
 import { type Entry, nearestVariable } from './table.ts'
 
-const TCP_PORTS = ['http.port', 'metrics.prometheus.port', 'rtmp.ingest_port', 'rtmp.tls_port', 'sip.port', 'sip.tls_port'].map(key => `auralink.${key}`)
+const TCP_PORTS = ['http.port', 'health.http.port', 'metrics.prometheus.port', 'rtmp.ingest_port', 'rtmp.tls_port', 'sip.port', 'sip.tls_port'].map(key => `auralink.${key}`)
 
 /** What everybody types first, and the values in the seed's examples. */
 const WELL_KNOWN = new Set(['secret', 'password', 'changeme', 'admin', 'test', 'auralink', 'dev-dashboard-key'])
@@ -16,9 +16,13 @@ export function crossChecks (entries: readonly Entry[]): Problem[] {
   for (const key of TCP_PORTS) {
     const entry = entries.find(e => e.key === key)
     if (!entry || entry.value === 0) continue
+    if (key === 'auralink.health.http.port' && entry.value === value('auralink.http.port')) continue // The probes are there already.
     const other = taken.get(entry.value)
     if (other !== undefined) problems.push({ origin: entry.origin, key, message: `port ${String(entry.value)} is also ${other}` })
     taken.set(entry.value, key)
+  }
+  if (value('auralink.health.http.liveness_path') === value('auralink.health.http.readiness_path')) {
+    problems.push({ origin: DEFAULT_ORIGIN, key: 'auralink.health.http', message: 'liveness_path and readiness_path are the same' })
   }
   if ((value('auralink.tls.cert_file') === undefined) !== (value('auralink.tls.key_file') === undefined)) {
     problems.push({ origin: DEFAULT_ORIGIN, key: 'auralink.tls', message: 'cert_file and key_file are needed together' })

@@ -290,17 +290,17 @@ export const auralink = {
   },
   health: {
     http: {
-      enabled: flag(true, 'Serve the probes.', { later: true }),
-      port: port(sameAs('http.port'), 'Port of the probes. They are served on http.port.', { env: 'HEALTH_CHECK_PORT', later: true }),
-      liveness_path: urlPath('/health', 'Path of the liveness probe.', { later: true }),
-      readiness_path: urlPath('/ready', 'Path of the readiness probe.', { later: true })
+      enabled: flag(true, 'Serve the probes.'),
+      port: port(sameAs('http.port'), 'A port for the probes alone. They are served on http.port in any case.', { env: 'HEALTH_CHECK_PORT' }),
+      liveness_path: urlPath('/health', 'Path of the liveness probe.'),
+      readiness_path: urlPath('/ready', 'Path of the readiness probe.')
     },
     dependencies: {
       postgres: need('required', 'The database.'),
       redis: need('reported', 'Redis, when configured.'),
       dashboard: need('reported', 'The Dashboard, when configured.'),
-      ai_core: need('reported', 'The AI Core, when configured and enable_aic.'),
-      webrtc_server: need('required', 'The WebRTC Server, when configured.')
+      ai_core: need('reported', 'The AI Core, when configured and enable_aic.', { later: true }),
+      webrtc_server: need('required', 'The WebRTC Server, when configured.', { later: true })
     },
     check_interval: duration('10s', 'How long the result of a check is kept.'),
     dependency_timeout: duration('3s', 'Longest wait for one dependency.')
@@ -330,7 +330,7 @@ export const auralink = {
       header_name: headerName('X-AuraLink-API-Key', 'Header that carries the API key.')
     },
     rate_limiting: {
-      enabled: flag(true, 'Limit requests per key and address.', { live: true }),
+      enabled: flag(true, 'Limit requests per key and address. The scope admin is exempt.', { live: true }),
       requests_per_minute: whole(100, 1, 1_000_000, 'Requests per minute.', { live: true }),
       burst_size: whole(20, 0, 1_000_000, 'Requests beyond that in one burst.', { live: true })
     },

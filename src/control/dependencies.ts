@@ -35,8 +35,6 @@ type Known = { healthy: boolean, checkedAt: number, running: boolean }
  */
 export class Dependencies implements Disposable {
   readonly checks: readonly DependencyCheck[]
-  /** Called when any of them, or whether all the required are there, has changed. */
-  onChange: () => void = () => {}
   readonly #clock: Clock
   readonly #log: Logger
   readonly #intervalMs: number
@@ -44,6 +42,7 @@ export class Dependencies implements Disposable {
   readonly #known = new Map<string, Known>()
   readonly #controller = new AbortController()
   readonly #ticking: Disposable
+  #changes = 0
 
   constructor ({ checks, clock, log, intervalMs = 10_000, timeoutMs = 3_000 }: DependencyOptions) {
     this.checks = checks.filter(check => check.mode !== 'off')
@@ -57,6 +56,9 @@ export class Dependencies implements Disposable {
 
   healthy (name: string): boolean { return this.#known.get(name)?.healthy ?? false }
   get ready (): boolean { return this.checks.every(({ name, mode }) => mode !== 'required' || this.healthy(name)) }
+
+  /** How often any of them has come or gone: another number means that what was made of them is stale. */
+  get changes (): number { return this.#changes }
 
   /** Checks everything now. @returns when all have answered or run out of time: for the start. */
   async checkAll (): Promise<void> { await Promise.all(this.checks.map(check => this.#check(check))) }
@@ -92,7 +94,7 @@ export class Dependencies implements Disposable {
     known.healthy = problem === undefined
     if (problem !== undefined) this.#log.warn({ dependency: check.name, mode: check.mode, problem }, 'a dependency is not there')
     else if (!first) this.#log.info({ dependency: check.name }, 'a dependency is back')
-    this.onChange()
+    this.#changes++
   }
 
   /** @returns what is wrong, if anything is. */

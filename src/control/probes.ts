@@ -36,29 +36,34 @@ const probeHeaders = { 'content-type': JSON_TYPE, 'cache-control': 'no-store', '
 const send = (reply: FastifyReply, body: string, now: number): FastifyReply =>
   reply.headers(probeHeaders).send(`${body}${Math.trunc(now)}}`)
 
+export type ProbePaths = { readonly liveness: string, readonly readiness: string }
+
+const usualPaths: ProbePaths = { liveness: '/health', readiness: '/ready' }
+
 /**
  * Liveness and readiness. They run no hook and look at nothing: every probe of every orchestrator together must not be
  * noticed by the media. `/health` in particular knows no dependency, or an outage of the database would restart every bridge.
  */
-export function probes (app: FastifyInstance, { dependencies, bridge, clock }: Pick<ControlParts, 'dependencies' | 'bridge' | 'clock'>): void {
+export function probes (
+  app: FastifyInstance, { dependencies, bridge, clock }: Pick<ControlParts, 'dependencies' | 'bridge' | 'clock'>, { liveness, readiness: ready } = usualPaths
+): void {
   const alive = prepared('healthy', { application: true })
-  let ready = { draining: false, isReady: false, body: '' }
+  let answer = { changes: -1, draining: false, isReady: false, body: '' }
   const prepare = (): void => {
+    const { changes } = dependencies
     const isReady = dependencies.ready && !bridge.draining
-    ready = { draining: bridge.draining, isReady, body: prepared(isReady ? 'ready' : 'not_ready', checksNow(dependencies)) }
+    answer = { changes, draining: bridge.draining, isReady, body: prepared(isReady ? 'ready' : 'not_ready', checksNow(dependencies)) }
   }
-  prepare()
-  dependencies.onChange = prepare
 
-  app.get('/health', {
+  app.get(liveness, {
     schema: { tags, summary: 'Is the process alive', response: { 200: health } }
   }, (_request, reply) => send(reply, alive, clock.wall()))
-  app.get('/ready', {
+  app.get(ready, {
     schema: { tags, summary: 'Should it get work', response: { 200: readiness, 503: readiness } }
   }, (_request, reply) => {
-    if (ready.draining !== bridge.draining) prepare()
-    if (!ready.isReady) reply.code(503)
-    return send(reply, ready.body, clock.wall())
+    if (answer.changes !== dependencies.changes || answer.draining !== bridge.draining) prepare()
+    if (!answer.isReady) reply.code(503)
+    return send(reply, answer.body, clock.wall())
   })
 }
 

@@ -54,13 +54,20 @@ test('the description’s page fetches nothing from anywhere', async () => {
 })
 
 test('too many requests of one caller are refused, with the time to wait; other callers go on', async () => {
-  await using it = await controlUnderTest({ options: { rateLimit: { requestsPerMinute: 5, burst: 2 } } })
-  const { key } = await it.auth.apiKeys.create({ name: 'other', scopes: ['rooms'] })
+  const rateLimit = { enabled: true, requestsPerMinute: 5, burst: 2 }
+  await using it = await controlUnderTest({ options: { rateLimit } })
+  const [mine, others] = await Promise.all(['mine', 'other'].map(async name => ({ 'x-auralink-api-key': (await it.auth.apiKeys.create({ name, scopes: ['rooms'] })).key })))
   const ask = async (headers: Record<string, string>) => it.app.inject({ method: 'GET', url: '/api/v1/conferences', headers })
-  for (let i = 0; i < 7; i++) assert.equal((await ask(admin)).statusCode, 200)
-  const refused = await ask(admin)
+  for (let i = 0; i < 7; i++) assert.equal((await ask(mine!)).statusCode, 200)
+  const refused = await ask(mine!)
   assert.deepEqual([refused.statusCode, refused.json().code], [429, 'rate_limited'])
   assert.ok(Number(refused.headers['retry-after']) > 0)
-  assert.equal((await ask({ 'x-auralink-api-key': key })).statusCode, 200)
+  assert.equal((await ask(others!)).statusCode, 200)
+  for (let i = 0; i < 20; i++) assert.equal((await ask(admin)).statusCode, 200, 'the operator is not counted')
   assert.equal((await it.ask('GET', '/health')).statusCode, 200, 'probes are never limited')
+  rateLimit.requestsPerMinute = 20
+  assert.equal((await ask(mine!)).statusCode, 200, 'a limit that was raised counts at once')
+  rateLimit.requestsPerMinute = 5
+  rateLimit.enabled = false
+  for (let i = 0; i < 20; i++) assert.equal((await ask(mine!)).statusCode, 200, 'and so does one that was lifted')
 })

@@ -11,7 +11,8 @@ import { metricsRoute, openMetricsListener } from './metrics-listener.ts'
 import { descriptionRoutes, describeApi } from './openapi.ts'
 import { observe } from './observe.ts'
 import type { ControlParts } from './parts.ts'
-import { probes, type ServiceInfo, statusRoute } from './probes.ts'
+import { type ProbePaths, probes, type ServiceInfo, statusRoute } from './probes.ts'
+import { openProbeListener } from './probe-listener.ts'
 import { answerErrors } from './problem.ts'
 import { browserRules, limitRates } from './security.ts'
 
@@ -20,6 +21,10 @@ export type ControlOptions = ApiOptions & {
   /** 0 takes any that is free. */
   readonly port: number
   readonly service: ServiceInfo
+  /** Left out: `/health` and `/ready`; null: none. */
+  readonly probes?: ProbePaths | null | undefined
+  /** A second listener for the probes alone; they are on the HTTP port all the same. */
+  readonly probePort?: number | undefined
   /** A second listener for the metrics alone; left out, they are on the HTTP port only. */
   readonly metricsPort?: number | undefined
   readonly metricsHost?: string | undefined
@@ -39,6 +44,7 @@ export interface Control extends AsyncDisposable {
   readonly port: number
   readonly url: string
   readonly metricsPort: number | undefined
+  readonly probePort: number | undefined
   /** For tests: requests without a socket. */
   readonly app: FastifyInstance
 }
@@ -55,11 +61,14 @@ export async function openControl (options: ControlOptions, parts: ControlParts)
   const listener = metricsPort === undefined
     ? undefined
     : opened.use(await openMetricsListener({ host, port: metricsPort, path, scope: publicMetrics ? 'none' : 'admin' }, metrics, auth))
+  const probing = options.probePort === undefined || options.probes === null
+    ? undefined
+    : opened.use(await openProbeListener({ host: options.host, port: options.probePort, paths: options.probes }, parts))
   const { port, address, family } = app.server.address() as AddressInfo
   const all = address === '0.0.0.0' || address === '::'
   const name = all ? 'localhost' : family === 'IPv6' ? `[${address}]` : address
   const stack = opened.move()
-  return { port, url: `http://${name}:${port}`, metricsPort: listener?.port, app, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  return { port, url: `http://${name}:${port}`, metricsPort: listener?.port, probePort: probing?.port, app, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
 
 /** All routes, listening nowhere yet. */
@@ -69,7 +78,7 @@ export async function buildApp (options: ControlOptions, parts: ControlParts): P
   const methods = noteMethods(app)
   answerErrors(app, parts)
   await describeApi(app, options.service.version, options.apiKeyHeader ?? 'X-AuraLink-API-Key')
-  probes(app, { dependencies, bridge, clock })
+  if (options.probes !== null) probes(app, { dependencies, bridge, clock }, options.probes)
   await app.register(async front => {
     observe(front, parts)
     await browserRules(front, options)
