@@ -21,7 +21,7 @@ const headersOf = (call: Call | undefined): Headers => new Headers(call?.init.he
 
 test('what changes something carries the header that no foreign form can send', async () => {
   const { api, calls } = against(200, { items: [], next: null })
-  await api.recordings()
+  await api.ingresses()
   await api.startRecording('demo', 'camera')
   await api.endSession('ses_1')
   assert.deepEqual(calls.map(call => headersOf(call).get('x-requested-with')), [null, 'auralink-console', 'auralink-console'])
@@ -30,7 +30,7 @@ test('what changes something carries the header that no foreign form can send', 
 })
 
 test('lists come without their wrapping', async () => {
-  assert.deepEqual(await against(200, { items: [{ id: 'rec_1' }], next: null }).api.recordings(), [{ id: 'rec_1' }])
+  assert.deepEqual(await against(200, { items: [{ id: 'rec_1' }], next: null }).api.ingresses(), [{ id: 'rec_1' }])
 })
 
 test('a refusal says what the service says, with its code', async () => {

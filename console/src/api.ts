@@ -53,11 +53,14 @@ export class Api {
 
   sessions = (): Promise<readonly Session[]> => this.#list('/api/v1/sessions')
   /** The last of those that are over. */
-  pastSessions = async (limit: number): Promise<readonly Session[]> =>
-    (await Promise.all(['ended', 'failed'].map(state => this.#list<Session>(`/api/v1/sessions?state=${state}&limit=${limit}`)))).flat()
+  pastSessions = async (limit: number): Promise<Page<Session>> => {
+    const pages = await Promise.all(['ended', 'failed'].map(state => this.#ask<Page<Session>>('GET', `/api/v1/sessions?state=${state}&limit=${limit}`)))
+    const items = pages.flatMap(page => page.items).toSorted((a, b) => a.id < b.id ? 1 : -1)
+    return { items, next: pages.find(({ next }) => next !== null)?.next ?? null }
+  }
   endSession = (id: string): Promise<void> => this.#ask('DELETE', `/api/v1/sessions/${id}`)
 
-  recordings = (): Promise<readonly Recording[]> => this.#list('/api/v1/recordings')
+  recordings = (limit: number): Promise<Page<Recording>> => this.#ask('GET', `/api/v1/recordings?limit=${limit}`)
   startRecording = (room: string, participant: string): Promise<Recording> => this.#ask('POST', '/api/v1/recordings', { room, participant })
   stopRecording = (id: string): Promise<Recording> => this.#ask('POST', `/api/v1/recordings/${id}/stop`)
   deleteRecording = (id: string): Promise<void> => this.#ask('DELETE', `/api/v1/recordings/${id}`)
@@ -66,8 +69,11 @@ export class Api {
   ingress = (id: string): Promise<IngressWithKey> => this.#ask('GET', `/api/v1/ingresses/${id}`)
   createIngress = (request: { room: string, name?: string }): Promise<IngressWithKey> =>
     this.#ask('POST', '/api/v1/ingresses', { protocol: 'rtmp', ...request })
+  enableIngress = (id: string, enabled: boolean): Promise<Ingress> => this.#ask('PATCH', `/api/v1/ingresses/${id}`, { enabled })
+  rotateKey = (id: string): Promise<IngressWithKey> => this.#ask('POST', `/api/v1/ingresses/${id}/rotate-key`)
   deleteIngress = (id: string): Promise<void> => this.#ask('DELETE', `/api/v1/ingresses/${id}`)
 
+  newestEvents = (last: number): Promise<readonly ServiceEvent[]> => this.#list(`/api/v1/events?last=${last}`)
   events = (after: number, limit: number): Promise<Page<ServiceEvent>> => this.#ask('GET', `/api/v1/events?after=${after}&limit=${limit}`)
 
   /** The events after `sequence`, one after another, as server-sent events. */

@@ -1,6 +1,5 @@
 import { ApiError } from './api.ts'
 import type { ServiceEvent } from './api-types.ts'
-import { newestPage } from './lib/newest.ts'
 import { EventReader } from './lib/sse.ts'
 import { backoff, sleep } from './lib/wait.ts'
 import { refreshSoon } from './refresh.ts'
@@ -42,8 +41,7 @@ async function stream (signal: AbortSignal): Promise<void> {
 }
 
 async function catchUp (): Promise<void> {
-  const first = events.value === undefined
-  add(first ? await newestPage(after => api.events(after, PAGE), PAGE) : (await api.events(lastSequence(), PAGE)).items)
+  add(events.value === undefined ? await api.newestEvents(PAGE) : (await api.events(lastSequence(), PAGE)).items)
 }
 
 function add (news: readonly ServiceEvent[]): void {

@@ -1,4 +1,6 @@
+import type { Signal } from '@preact/signals'
 import { ApiError } from './api.ts'
+import type { Page } from './api-types.ts'
 import { messageOf } from './lib/errors.ts'
 import { backoff, sleep } from './lib/wait.ts'
 import * as store from './store.ts'
@@ -9,7 +11,6 @@ const { api } = store
 const LIVE_MS = 1_500
 /** What changes rarely. */
 const SLOW_MS = 10_000
-const PAST_SESSIONS = 50
 /** A burst of events is one refresh. */
 const NUDGE_MS = 120
 
@@ -73,12 +74,22 @@ async function refreshSessions (): Promise<void> {
   store.sessions.value = list
 }
 
-async function refreshRecordings (): Promise<void> { store.recordings.value = await orNone(api.recordings()) }
+async function refreshRecordings (): Promise<void> {
+  store.recordings.value = await orNone(reaching(store.recordingsReach, limit => api.recordings(limit)))
+}
+
+/** As far into a list as somebody wanted to see. */
+async function reaching<T> (reach: Signal<store.Reach>, ask: (limit: number) => Promise<Page<T>>): Promise<readonly T[]> {
+  const { items, next } = await ask(reach.peek().limit)
+  reach.value = { ...reach.peek(), more: next !== null }
+  return items
+}
+
 async function refreshReadiness (): Promise<void> { store.readiness.value = await api.ready() }
 
 async function refreshSlow (): Promise<void> {
   if (store.paths.value.length === 0) store.paths.value = await api.paths()
-  if (store.pastWanted.value) store.pastSessions.value = (await api.pastSessions(PAST_SESSIONS)).toSorted((a, b) => a.id < b.id ? 1 : -1)
+  if (store.pastWanted.value) store.pastSessions.value = await reaching(store.pastReach, limit => api.pastSessions(limit))
   store.status.value = await api.status()
   store.ingresses.value = await orNone(api.ingresses())
 }

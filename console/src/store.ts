@@ -5,6 +5,8 @@ import { RateMeters } from './lib/rates.ts'
 
 export type RoomView = { readonly conference: Conference, readonly participants: readonly Participant[] }
 
+export type Reach = { readonly limit: number, readonly more: boolean }
+
 /** Whether the service knows us. `unknown` until the first answer. */
 export const auth = signal<'unknown' | 'in' | 'out'>('unknown')
 
@@ -17,6 +19,9 @@ export const sessions = signal<readonly Session[]>()
 export const pastSessions = signal<readonly Session[]>([])
 export const pastWanted = signal(false)
 export const recordings = signal<readonly Recording[]>()
+/** How much of each list is asked for, and whether there is more. */
+export const pastReach = signal<Reach>({ limit: 50, more: false })
+export const recordingsReach = signal<Reach>({ limit: 50, more: false })
 export const ingresses = signal<readonly Ingress[]>()
 /** The ingress whose settings are shown. */
 export const chosen = signal<IngressWithKey>()

@@ -106,4 +106,6 @@ test('pages of events, for who would rather ask', async () => {
   assert.deepEqual([first.items.map(e => e.sequence), first.next], [[1, 2], '2'])
   assert.deepEqual((await list('?limit=3&after=2')).items.map(e => e.sequence), [3, 4, 5])
   assert.equal((await list('?limit=3&after=2')).next, null)
+  const newest = await list('?last=2')
+  assert.deepEqual([newest.items.map(e => e.sequence), newest.next], [[4, 5], null])
 })

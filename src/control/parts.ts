@@ -41,6 +41,8 @@ export interface Ingresses {
   list (page: Page & { room?: string | undefined }): Promise<readonly Ingress[]>
   get (id: string): Promise<Ingress | undefined>
   update (id: string, change: IngressChange): Promise<Ingress | undefined>
+  /** A new key; the old one is worth nothing from now on, and a stream running through it is ended. */
+  rotateKey (id: string): Promise<Ingress | undefined>
   /** @returns false when there was none. A stream running through it is ended. */
   delete (id: string): Promise<boolean>
 }
@@ -107,6 +109,8 @@ export type EventInfo = {
 export interface Events {
   /** In order, those after `sequence`, at most `limit`. */
   after (sequence: number, options: { limit: number, room?: string | undefined }): Promise<readonly EventInfo[]>
+  /** The last `limit` there are, in order. */
+  newest (options: { limit: number, room?: string | undefined }): Promise<readonly EventInfo[]>
   /** The newest event's place; 0 when there is none. */
   last (): Promise<number>
   /** Calls `wake` when there may be news. May call too often, never too rarely. */

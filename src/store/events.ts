@@ -53,6 +53,14 @@ export class Events implements Disposable {
     return rows.map(infoOf)
   }
 
+  /** The last `limit` there are, in order. */
+  async newest ({ limit, room }: Omit<EventFilter, 'types'>): Promise<EventInfo[]> {
+    const rows = await this.#database.db.selectFrom('events').selectAll()
+      .$if(room !== undefined, query => query.where('room_name', '=', room!))
+      .orderBy('cursor', 'desc').limit(limit).execute()
+    return rows.reverse().map(infoOf)
+  }
+
   async find (id: string): Promise<EventInfo | undefined> {
     const row = await this.#database.db.selectFrom('events').selectAll().where('event_id', '=', id).executeTakeFirst()
     return row && infoOf(row)

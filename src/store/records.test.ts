@@ -147,6 +147,7 @@ for (const row of storeRows()) {
         at = page.at(-1)!.sequence
       }
       assert.deepEqual(seen.map(event => event.type), ['conference.started', ...Array(4).fill('participant.joined'), 'session.starting'])
+      assert.deepEqual(await events.newest({ limit: 2, room: 'events' }), seen.slice(-2))
       assert.equal((seen.at(-1)!.data as { remoteAddress: string }).remoteAddress, '192.0.2.1:4711')
       assert.deepEqual(await events.find(seen[0]!.id), seen[0])
     })

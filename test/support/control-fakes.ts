@@ -36,6 +36,14 @@ export class FakeIngresses implements Ingresses {
     return changed
   }
 
+  async rotateKey (id: string): Promise<Ingress | undefined> {
+    const found = this.#items.get(id)
+    if (!found) return undefined
+    const changed = { ...found, streamKey: `canary-${newId('ingress')}` }
+    this.#items.set(id, changed)
+    return changed
+  }
+
   async delete (id: string): Promise<boolean> { return this.#items.delete(id) }
 }
 
@@ -95,6 +103,10 @@ export class FakeEvents implements Events {
 
   async after (sequence: number, { limit, room }: { limit: number, room?: string | undefined }): Promise<EventInfo[]> {
     return this.items.filter(event => event.sequence > sequence && (room ?? event.room) === event.room).slice(0, limit)
+  }
+
+  async newest ({ limit, room }: { limit: number, room?: string | undefined }): Promise<EventInfo[]> {
+    return this.items.filter(event => (room ?? event.room) === event.room).slice(-limit)
   }
 
   async last (): Promise<number> { return this.items.length }

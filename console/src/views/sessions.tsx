@@ -4,12 +4,13 @@ import { now } from '../clock.ts'
 import { bitrate, bytes, duration, moment } from '../lib/format.ts'
 import { sourceNames } from '../names.ts'
 import { refreshSoon } from '../refresh.ts'
-import { api, pastSessions, pastWanted, sessionRates, sessions } from '../store.ts'
+import { api, pastReach, pastSessions, pastWanted, sessionRates, sessions } from '../store.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { ConfirmButton } from '../ui/confirm-button.tsx'
 import { Elapsed } from '../ui/elapsed.tsx'
 import { Empty } from '../ui/empty.tsx'
 import { Section } from '../ui/section.tsx'
+import { ShowOlder } from '../ui/show-older.tsx'
 
 const tones: Readonly<Record<Session['state'], Tone>> = { starting: 'plain', active: 'good', ended: 'plain', failed: 'bad' }
 const stateNames: Readonly<Record<Session['state'], string>> = { starting: 'Starting', active: 'Active', ended: 'Ended', failed: 'Failed' }
@@ -36,6 +37,7 @@ export function Sessions () {
               <tbody>{list.map(session => <Row key={session.id} session={session} />)}</tbody>
             </table>
           </div>)}
+      {past && <ShowOlder reach={pastReach} what='sessions' />}
     </Section>
   )
 }

@@ -12,7 +12,12 @@ import { bytes, responses } from './responses.ts'
 
 const tags = ['events']
 const sequence = z.coerce.number('expected a number').int('expected a whole number').min(0, 'expected at least 0')
-const listQuery = z.strictObject({ after: sequence.default(0), limit: page.limit, room: roomName.optional() })
+const listQuery = z.strictObject({
+  after: sequence.default(0),
+  limit: page.limit,
+  last: page.limit.unwrap().optional().meta({ description: 'the newest so many instead; `after` and `limit` do not count then' }),
+  room: roomName.optional()
+})
 const streamQuery = z.strictObject({
   after: sequence.optional().meta({ description: 'from now on, if neither this nor Last-Event-ID is given' }),
   room: roomName.optional()
@@ -29,13 +34,15 @@ export function eventRoutes (api: Api, events: Events, streams: EventStreams): v
     config: { scope: 'rooms' },
     schema: {
       tags,
-      summary: 'Events after one already seen, oldest first',
+      summary: 'Events after one already seen, or the newest, oldest first',
       querystring: listQuery,
       response: responses({ 200: listOf(event) })
     }
   }, async request => {
-    const { after, limit, room } = request.query
-    const found = await events.after(after, { limit: limit + 1, room: roomFor(principalOf(request), room) })
+    const { after, limit, last } = request.query
+    const room = roomFor(principalOf(request), request.query.room)
+    if (last !== undefined) return { items: (await events.newest({ limit: last, room })).map(eventView), next: null }
+    const found = await events.after(after, { limit: limit + 1, room })
     const shown = found.slice(0, limit)
     return { items: shown.map(eventView), next: found.length > limit ? String(shown.at(-1)!.sequence) : null }
   })

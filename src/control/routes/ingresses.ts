@@ -73,6 +73,16 @@ export function ingressRoutes (api: Api, ingresses: Ingresses, { bridge }: Contr
     return view(changed, request)
   })
 
+  api.post('/ingresses/:id/rotate-key', {
+    config: { scope: 'rooms', audit: 'ingress.rotateKey' },
+    schema: { tags, summary: 'A new key; the old one, and what comes through by it, ends at once', params: idParameter, response: responses({ 200: ingressWithKey }, 404) }
+  }, async request => {
+    const { id } = await get(request.params.id, request)
+    const changed = await ingresses.rotateKey(id)
+    if (!changed) throw unknown()
+    return withKey(changed, request)
+  })
+
   api.delete('/ingresses/:id', {
     config: { scope: 'rooms', audit: 'ingress.delete' },
     schema: { tags, summary: 'Close a door for good', params: idParameter, response: responses({ 204: noContent }, 404) }

@@ -1,8 +1,9 @@
 import { useState } from 'preact/hooks'
 import { bytes } from '../../lib/format.ts'
-import { recordings } from '../../store.ts'
+import { recordings, recordingsReach } from '../../store.ts'
 import { Empty } from '../../ui/empty.tsx'
 import { Section } from '../../ui/section.tsx'
+import { ShowOlder } from '../../ui/show-older.tsx'
 import { RecordingRow } from './recording-row.tsx'
 
 export function Recordings () {
@@ -25,6 +26,7 @@ export function Recordings () {
             {list.map(recording => (
               <RecordingRow key={recording.id} recording={recording} open={playing === recording.id} onToggle={() => toggle(recording.id)} />))}
           </ul>)}
+      <ShowOlder reach={recordingsReach} what='recordings' />
     </Section>
   )
 }

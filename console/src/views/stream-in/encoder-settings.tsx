@@ -6,6 +6,7 @@ import { chosen, paths } from '../../store.ts'
 import { CopyField } from '../../ui/copy.tsx'
 import { Tabs } from '../../ui/tabs.tsx'
 import { CommandLine } from './command-line.tsx'
+import { DoorBar } from './door-bar.tsx'
 
 /** What to type into the encoder, for the chosen key. */
 export function EncoderSettings () {
@@ -14,6 +15,7 @@ export function EncoderSettings () {
   const door = doorOf(ingress.url, ingress.streamKey)
   return (
     <div class='settings'>
+      <DoorBar ingress={ingress} />
       <Tabs
         label='Encoder'
         tabs={[
