@@ -13,7 +13,7 @@ export const SDP = 'application/sdp'
 const FRAGMENT = 'application/trickle-ice-sdpfrag'
 /** Bytes of a session URL's secret: whoever has the URL may end the session. */
 const SECRET_BYTES = 24
-/** Ended sessions are forgotten, oldest first, when there are more than this many in all. */
+/** Of ended sessions, so many of the latest are known. */
 const REMEMBERED_SESSIONS = 256
 
 export type HttpSession = { readonly session: Session, readonly transport: Transport, readonly offer: Offer }
@@ -24,24 +24,27 @@ export type HttpSession = { readonly session: Session, readonly transport: Trans
  */
 export class HttpSessions {
   readonly #sessions = new Map<string, HttpSession>()
+  readonly #ended = new Set<string>()
 
   add (added: HttpSession): string {
     const secret = randomBytes(SECRET_BYTES).toString('base64url')
     this.#sessions.set(secret, added)
-    for (const [old, { session: { state } }] of this.#sessions) {
-      if (this.#sessions.size <= REMEMBERED_SESSIONS) break
-      if (state === 'ended' || state === 'failed') this.#sessions.delete(old)
-    }
+    void added.session.done.then(() => this.#remember(secret))
     return secret
   }
 
-  get (secret: string): HttpSession {
+  /** @returns undefined for a session that has ended. @throws AppError `not_found` */
+  get (secret: string): HttpSession | undefined {
     const found = this.#sessions.get(secret)
-    if (!found) throw new AppError('not_found', 'There is no such session.')
+    if (!found && !this.#ended.has(secret)) throw new AppError('not_found', 'There is no such session.')
     return found
   }
 
-  values (): Iterable<HttpSession> { return this.#sessions.values() }
+  #remember (secret: string): void {
+    this.#sessions.delete(secret)
+    this.#ended.add(secret)
+    if (this.#ended.size > REMEMBERED_SESSIONS) this.#ended.delete(this.#ended.values().next().value!)
+  }
 }
 
 /** Offers and fragments are the only bodies. */
@@ -77,7 +80,7 @@ export function commonRoutes (app: FastifyInstance, path: string, sessions: Http
   app.get(`${path}/:room`, (_request, reply) => reply.type(SDP).send(''))
   app.options(`${path}/:room`, (_request, reply) => reply.header('accept-post', SDP).header('allow', 'GET, HEAD, OPTIONS, POST').code(204).send())
   app.delete<SessionRequest>(`${path}/sessions/:secret`, async (request, reply) => {
-    await sessions.get(request.params.secret).session.close(goodbye)
+    await sessions.get(request.params.secret)?.session.close(goodbye)
     return reply.code(200).send()
   })
   app.patch<SessionRequest>(`${path}/sessions/:secret`, (request, reply) => {
@@ -90,11 +93,12 @@ export function commonRoutes (app: FastifyInstance, path: string, sessions: Http
  * Candidates are read and let go: checks that come in are answered wherever they come from (see `TransportHub`).
  * @throws AppError `precondition_required`, `precondition_failed`, `unprocessable_sdp`
  */
-function trickle ({ transport, offer }: HttpSession, ifMatch: string | undefined, body: unknown): void {
+function trickle (session: HttpSession | undefined, ifMatch: string | undefined, body: unknown): void {
   if (typeof body !== 'object' || body === null || !('fragment' in body)) throw new AppError('unsupported_media_type', `The body must be of content type ${FRAGMENT}.`)
   const { ufrag, pwd } = parseFragment(String(body.fragment))
   if (ifMatch === undefined) throw new AppError('precondition_required', 'PATCH needs If-Match with the entity tag of the ICE session.')
-  const { transport: current } = offer
+  if (!session) throw new AppError('not_found', 'The session has ended.')
+  const { transport, offer: { transport: current } } = session
   const restarts = (ufrag !== undefined && ufrag !== current.ufrag) || (pwd !== undefined && pwd !== current.pwd)
   if (restarts) throw new AppError('unprocessable_sdp', 'ICE restart is not supported: make a new session.')
   if (ifMatch !== '*' && ifMatch !== '"*"' && ifMatch !== entityTag(transport)) throw new AppError('precondition_failed')

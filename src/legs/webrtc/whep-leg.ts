@@ -41,7 +41,7 @@ export class WhepLeg implements Leg {
   readonly #gone = Promise.withResolvers<void>()
   #packetsIn = 0
   #bytesIn = 0
-  #showing: string | undefined
+  #subject: Subject | undefined
   #grace: Disposable | undefined
 
   constructor (options: WhepLegOptions) { this.#options = options }
@@ -59,9 +59,8 @@ export class WhepLeg implements Leg {
     }
     stack.defer(() => this.#sayGoodbye())
     stack.use(this.#reportRegularly())
-    const subject = stack.use(new Subject(room, participant, scene => this.#show(scene, log)))
+    this.#subject = stack.use(new Subject(room, participant, scene => this.#show(scene, log)))
     stack.defer(() => this.#grace?.[Symbol.dispose]())
-    this.#showing = subject.identity
     live()
     await Promise.race([this.#gone.promise, transport.ended, aborted(signal)])
     signal.throwIfAborted()
@@ -69,7 +68,7 @@ export class WhepLeg implements Leg {
 
   stats (): LegStats {
     const { transport, viewing } = this.#options
-    return describeViewer({ outlets: this.#outlets, viewing, pair: transport.pair, packetsIn: this.#packetsIn, bytesIn: this.#bytesIn, showing: this.#showing, advice: [...this.#advice.values()] })
+    return describeViewer({ outlets: this.#outlets, viewing, pair: transport.pair, packetsIn: this.#packetsIn, bytesIn: this.#bytesIn, showing: this.#subject?.identity, advice: [...this.#advice.values()] })
   }
 
   #outlet ({ codec, negotiated, stream: { ssrc, rtxSsrc } }: ViewedSection): Outlet {
