@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
-import test, { after, suite } from 'node:test'
+import test, { after, before, suite } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { StoreWriter } from '../../test/support/store-writer.ts'
-import { prefill, storeRows, temporaryFolder } from '../../test/support/stores.ts'
+import { prefill, type Store, storeRows, temporaryFolder } from '../../test/support/stores.ts'
 import { systemClock as clock } from '../lib/clock.ts'
 import { createLogger, silentLogger as log } from '../lib/log.ts'
 import { lockFolder } from './data-folder.ts'
@@ -41,14 +41,15 @@ test('a folder has one holder; the lock of a dead one is taken over', () => {
 
 for (const row of storeRows()) {
   suite(`database on ${row.name}`, { skip: row.skip }, () => {
-    const opened = row.skip ? undefined : row.open()
+    let store: Store
+    before(async () => { store = await row.open(log, { connectTimeoutMs: 30_000, statementTimeoutMs: 30_000 }) }) // On a busy machine too.
     after(async () => {
-      await (await opened)?.[Symbol.asyncDispose]()
+      await store[Symbol.asyncDispose]()
       await row[Symbol.asyncDispose]()
     })
 
     test('it has the tables of the contract, in its schema', async () => {
-      const { database } = (await opened)!
+      const { database } = store
       const { rows } = await sql<{ table_name: string, columns: string }>`
         select table_name, string_agg(column_name || ' ' || data_type, ', ' order by ordinal_position) as columns
         from information_schema.columns where table_schema = 'ingress_egress' group by table_name`.execute(database.db)
@@ -62,7 +63,7 @@ for (const row of storeRows()) {
     })
 
     test('callers at the same time get their own answers, and a transaction sees only itself', async () => {
-      const { database: { db } } = (await opened)!
+      const { database: { db } } = store
       await Promise.all(Array.from({ length: 200 }, async (_, i) => {
         if (i % 4 === 0) {
           await db.transaction().execute(async transaction => {
@@ -79,7 +80,7 @@ for (const row of storeRows()) {
     })
 
     test('a transaction that fails leaves nothing, and the pool says what it is doing', async () => {
-      const { database } = (await opened)!
+      const { database } = store
       const failing = database.db.transaction().execute(async transaction => {
         await transaction.insertInto('leases').values({ name: 'gone', owner: 'o', fence: 1, expires_at: new Date().toISOString() }).execute()
         assert.equal(database.pool.active, 1)

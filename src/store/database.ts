@@ -58,7 +58,7 @@ export class Database implements AsyncDisposable {
   readonly #scope: AsyncDisposableStack
   #isReady = false
 
-  constructor ({ kind, endpoint, postgres }: Server, pool: BoundedPool, db: Kysely<Tables>, prepared: Promise<void>, scope: AsyncDisposableStack) {
+  constructor ({ kind, endpoint, postgres }: Server, { pool, db, prepared, scope }: Opened) {
     this.kind = kind
     this.endpoint = endpoint
     this.db = db
@@ -117,7 +117,7 @@ export async function openDatabase (options: DatabaseOptions, { log, clock, sign
   scope.defer(() => stop.abort())
   const prepared = prepare({ ...server.connection, ...limits, max: 1 }, { autoMigrate, schema }, { log, clock, signal: stop.signal })
   if (server.kind === 'embedded') await prepared
-  return new Database(server, pool, kyselyOn<Tables>(pool).withSchema(schema), prepared, scope.move())
+  return new Database(server, { pool, db: kyselyOn<Tables>(pool).withSchema(schema), prepared, scope: scope.move() })
 }
 
 type Server = {
@@ -133,11 +133,20 @@ function external (url: string, { user, password, poolSize }: DatabaseOptions): 
   return { kind: 'postgresql', endpoint, connection: { connectionString }, poolSize }
 }
 
-async function embedded ({ dataDir, poolSize }: DatabaseOptions, scope: AsyncDisposableStack, tools: Omit<Surroundings, 'signal'>): Promise<Server> {
+type Tools = Omit<Surroundings, 'signal'>
+
+async function embedded ({ dataDir, poolSize }: DatabaseOptions, scope: AsyncDisposableStack, tools: Tools): Promise<Server> {
   const folder = path.join(dataDir, 'postgres')
   const postgres = scope.use(await EmbeddedPostgres.start(folder, tools))
   const connection = { ...postgres.address, user: 'postgres', database: 'postgres' }
   return { kind: 'embedded', endpoint: `embedded:${folder}`, connection, poolSize: Math.min(poolSize, EMBEDDED_POOL_SIZE), postgres }
+}
+
+type Opened = {
+  readonly pool: BoundedPool
+  readonly db: Kysely<Tables>
+  readonly prepared: Promise<void>
+  readonly scope: AsyncDisposableStack
 }
 
 type Migrating = { readonly autoMigrate: boolean, readonly schema: string }
@@ -160,7 +169,7 @@ async function bringUpToDate (connection: PoolOptions, { autoMigrate, schema }: 
   const db = kyselyOn<never>(new BoundedPool({ ...connection, statementTimeoutMs: MIGRATION_TIMEOUT_MS }, log))
   try {
     const pending = autoMigrate ? [] : await pendingMigrations(db, schema)
-    if (pending.length > 0) throw new AppError('conflict', `the schema lacks ${pending.join(', ')}: set DB_AUTO_MIGRATE=true once, or migrate by hand`)
+    if (pending.length > 0) throw new AppError('conflict', `the schema lacks ${pending.join(', ')}: set DB_AUTO_MIGRATE=true once`)
     const done = autoMigrate ? await migrate(db, schema) : []
     if (done.length > 0) log.info({ migrations: done }, 'the database schema was brought up to date')
   } finally {

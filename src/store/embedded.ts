@@ -90,7 +90,8 @@ type Started = { readonly child: ChildProcess, readonly address: EmbeddedAddress
 async function launch (folder: string, { host, port }: EmbeddedAddress): Promise<Started> {
   const where = host.startsWith('/') ? path.join(host, SOCKET_NAME) : String(port)
   if (host.startsWith('/')) rmSync(where, { force: true }) // Left behind by a killed predecessor.
-  const child = fork(path.join(import.meta.dirname, 'embedded-process.ts'), [folder, where], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] })
+  const program = path.join(import.meta.dirname, 'embedded-process.ts')
+  const child = fork(program, [folder, where], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] })
   return { child, address: { host, port: await listening(child) } }
 }
 

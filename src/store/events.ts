@@ -50,7 +50,7 @@ export class Events implements Disposable {
       .$if(room !== undefined, query => query.where('room_name', '=', room!))
       .$if(types !== undefined && types.length > 0, query => query.where('type', 'in', types!))
       .orderBy('cursor').limit(limit).execute()
-    return rows.map(infoOf)
+    return rows.map(eventOf)
   }
 
   /** The last `limit` there are, in order. */
@@ -58,12 +58,12 @@ export class Events implements Disposable {
     const rows = await this.#database.db.selectFrom('events').selectAll()
       .$if(room !== undefined, query => query.where('room_name', '=', room!))
       .orderBy('cursor', 'desc').limit(limit).execute()
-    return rows.reverse().map(infoOf)
+    return rows.reverse().map(eventOf)
   }
 
   async find (id: string): Promise<EventInfo | undefined> {
     const row = await this.#database.db.selectFrom('events').selectAll().where('event_id', '=', id).executeTakeFirst()
-    return row && infoOf(row)
+    return row && eventOf(row)
   }
 
   /** The newest event's place; 0 when there is none. */
@@ -96,8 +96,8 @@ export class Events implements Disposable {
     const oldest = new Date(this.#clock.wall() - KEPT_DAYS * 86_400_000)
     const { db } = this.#database
     const old = db.selectFrom('events').select('cursor').where('occurred_at', '<', oldest)
-      .where(({ not, exists, selectFrom }) => not(exists(
-        selectFrom('webhook_deliveries').select('delivery_id').whereRef('event_cursor', '=', 'events.cursor').where('state', '=', 'pending'))))
+      .where(({ not, exists, selectFrom }) => not(exists(selectFrom('webhook_deliveries').select('delivery_id')
+        .whereRef('event_cursor', '=', 'events.cursor').where('state', '=', 'pending'))))
       .orderBy('cursor').limit(SWEEP_ROWS)
     const { numDeletedRows } = await db.deleteFrom('events').where('cursor', 'in', old).executeTakeFirst()
     if (numDeletedRows > 0n) this.#log.info({ events: Number(numDeletedRows) }, 'old events were deleted')
@@ -116,5 +116,5 @@ export class Events implements Disposable {
   }
 }
 
-const infoOf = (row: Selectable<Tables['events']>): EventInfo =>
+export const eventOf = (row: Selectable<Tables['events']>): EventInfo =>
   ({ sequence: row.cursor, id: row.event_id, type: row.type, at: row.occurred_at, room: row.room_name ?? undefined, data: row.data })

@@ -4,7 +4,11 @@ import type { ConferenceInfo, SessionInfo, SessionState } from '../room/session.
 import type { Database } from './database.ts'
 import type { Page } from './page.ts'
 
-export type SessionQuery = Page & { readonly kind?: string | undefined, readonly state?: SessionState | undefined, readonly room?: string | undefined }
+export type SessionQuery = Page & {
+  readonly kind?: string | undefined
+  readonly state?: SessionState | undefined
+  readonly room?: string | undefined
+}
 
 /** What is over, as it was. */
 export class History {
@@ -31,7 +35,8 @@ export class History {
   async conference (id: string): Promise<ConferenceInfo | undefined> {
     const row = await this.#database.db.selectFrom('conferences').selectAll()
       .where('conference_id', '=', id).where('ended_at', 'is not', null).executeTakeFirst()
-    return row && { id, room: row.room_name, participants: row.participant_count, openedAt: row.created_at, endedAt: row.ended_at ?? undefined }
+    if (!row) return undefined
+    return { id, room: row.room_name, participants: row.participant_count, openedAt: row.created_at, endedAt: row.ended_at ?? undefined }
   }
 
   #ended () {

@@ -70,11 +70,14 @@ export class Ingresses {
 
   /** @throws AppError `conflict` when the chosen stream key is taken, `bad_request` when it is too short */
   async create ({ protocol, room, identity, name, streamKey = randomKey() }: IngressRequest): Promise<Ingress> {
-    if (streamKey.length < MIN_OWN_KEY_LENGTH) throw new AppError('bad_request', `streamKey: expected at least ${MIN_OWN_KEY_LENGTH} characters`)
+    if (streamKey.length < MIN_OWN_KEY_LENGTH) {
+      throw new AppError('bad_request', `streamKey: expected at least ${MIN_OWN_KEY_LENGTH} characters`)
+    }
     const id = newId('ingress')
     const who = identity ?? `${protocol}-${id.slice(-6)}`
     const row = this.#row({ id, protocol, room, identity: who, name: name ?? who, streamKey })
-    const made = await this.#db.insertInto('ingresses').values(row).onConflict(conflict => conflict.doNothing()).returningAll().executeTakeFirst()
+    const made = await this.#db.insertInto('ingresses').values(row).onConflict(conflict => conflict.doNothing())
+      .returningAll().executeTakeFirst()
     if (!made) throw new AppError('conflict', 'this stream key is in use by another ingress')
     return this.#opened(this.#remember(made))
   }
@@ -182,7 +185,7 @@ export class Ingresses {
       for (const row of rows) this.#remember(row)
       const unreadable = rows.filter(row => this.#streamKey(row) === '').length
       if (unreadable > 0) {
-        this.#log.error({ unreadable }, 'some stream keys were sealed with another secret, and open nothing here: bridges that share a database need the same one')
+        this.#log.error({ unreadable }, 'some stream keys open nothing here: they were sealed with another secret; bridges that share a database share it')
       }
     } catch (error) {
       this.#log.warn({ error: messageOf(error) }, 'ingresses could not be read ahead')

@@ -51,7 +51,10 @@ export class JournalFiles {
     const segment = await this.#segment()
     const bytes = Buffer.from(lines.join('\n') + '\n')
     // The position is given, so that half a batch left by a full disk is written over by the next try.
-    for (let done = 0; done < bytes.length;) done += (await this.#handle!.write(bytes, done, bytes.length - done, segment.bytes + done)).bytesWritten
+    for (let done = 0; done < bytes.length;) {
+      const { bytesWritten } = await this.#handle!.write(bytes, done, bytes.length - done, segment.bytes + done)
+      done += bytesWritten
+    }
     segment.bytes += bytes.length
     segment.last = last
     this.#isDirty = true
@@ -119,10 +122,14 @@ async function readLeftover (file: string): Promise<Leftover | undefined> {
   return undefined
 }
 
+/** What does not go on counting is left over from a batch that a full disk cut short. */
 async function * entriesOf (file: string): AsyncGenerator<Entry> {
+  let last = 0
   for await (const line of linesOf(file)) {
     const entry = parseEntry(line)
-    if (entry) yield entry
+    if (!entry || entry.sequence <= last) continue
+    last = entry.sequence
+    yield entry
   }
 }
 

@@ -75,6 +75,9 @@ export class JournalQueue {
 
   wake (): void { this.#news.resolve() }
 
+  /** Resolves when everything pushed so far has been written, unless the disk does not take it. */
+  async written (): Promise<void> { await this.#writing }
+
   /** Resolves when all that was pushed has been offered to the disk, and what the disk holds in vain is gone. */
   async tidy (): Promise<void> {
     await this.#writing
@@ -113,15 +116,15 @@ export class JournalQueue {
 
   async #load (): Promise<void> {
     const entries = await this.#files.read(this.#applied)
-    // With a full disk the rest exists nowhere but here.
-    this.#memory = entries.length > 0 ? entries.map(entry => ({ sequence: entry.sequence, text: JSON.stringify(entry) })) : [...this.#unwritten]
+    const lines = entries.map(entry => ({ sequence: entry.sequence, text: JSON.stringify(entry) }))
+    this.#memory = lines.length > 0 ? lines : [...this.#unwritten] // With a full disk the rest exists nowhere else.
     if (this.#memory.at(-1)?.sequence === this.#sequence) this.#spilled = false
   }
 
   async #write (): Promise<void> {
     await Promise.resolve() // The rest of this turn's changes go along.
     while (this.#unwritten.length > 0) {
-      const lines = this.#unwritten
+      const lines = [...this.#unwritten] // More may come while these are written.
       try {
         await this.#files.append(lines.map(line => line.text), lines.at(-1)!.sequence)
         this.#unwritten = this.#unwritten.slice(lines.length)

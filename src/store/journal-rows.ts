@@ -17,19 +17,20 @@ export type Origin = { readonly journal: string, readonly bridge: string }
  * position have been applied already, by a transaction whose answer was lost.
  */
 export async function applyEntries (db: Kysely<Tables>, origin: Origin, entries: readonly Entry[]): Promise<void> {
-  await db.transaction().execute(async transaction => {
-    const position = await transaction.selectFrom('journal_positions').select('applied').where('journal_id', '=', origin.journal).forUpdate().executeTakeFirst()
+  await db.transaction().execute(async t => {
+    const position = await t.selectFrom('journal_positions').select('applied')
+      .where('journal_id', '=', origin.journal).forUpdate().executeTakeFirst()
     const fresh = entries.filter(entry => entry.sequence > (position?.applied ?? 0))
     if (fresh.length === 0) return
-    await ensureBridge(transaction, origin.bridge)
-    await upsertConferences(transaction, origin.bridge, latest(fresh, 'conference'))
-    await upsertParticipants(transaction, latest(fresh, 'participant'))
-    await upsertSessions(transaction, latest(fresh, 'session'))
-    await upsertRecordings(transaction, origin.bridge, latest(fresh, 'recording'))
-    await insertAudit(transaction, origin.bridge, latest(fresh, 'audit'))
-    await insertEvents(transaction, fresh.flatMap(entry => eventRow(entry, origin.bridge) ?? []))
+    await ensureBridge(t, origin.bridge)
+    await upsertConferences(t, origin.bridge, latest(fresh, 'conference'))
+    await upsertParticipants(t, latest(fresh, 'participant'))
+    await upsertSessions(t, latest(fresh, 'session'))
+    await upsertRecordings(t, origin.bridge, latest(fresh, 'recording'))
+    await insertAudit(t, origin.bridge, latest(fresh, 'audit'))
+    await insertEvents(t, fresh.flatMap(entry => eventRow(entry, origin.bridge) ?? []))
     const applied = fresh.at(-1)!.sequence
-    await transaction.insertInto('journal_positions').values({ journal_id: origin.journal, bridge_id: origin.bridge, applied })
+    await t.insertInto('journal_positions').values({ journal_id: origin.journal, bridge_id: origin.bridge, applied })
       .onConflict(conflict => conflict.column('journal_id').doUpdateSet({ applied, updated_at: sql`CURRENT_TIMESTAMP` })).execute()
   })
 }
@@ -42,14 +43,16 @@ function latest<K extends Entry['of']> (entries: readonly Entry[], of: K): Extra
 }
 
 /** A conference refers to its bridge, and the bridge may have been cut off from the database since before it could register. */
-async function ensureBridge (transaction: Transaction<Tables>, bridge: string): Promise<void> {
-  await transaction.insertInto('bridges').values({ bridge_id: bridge, region: 'unknown', status: 'offline', capacity: 0, current_load: 0 })
+async function ensureBridge (t: Transaction<Tables>, bridge: string): Promise<void> {
+  await t.insertInto('bridges').values({ bridge_id: bridge, region: 'unknown', status: 'offline', capacity: 0, current_load: 0 })
     .onConflict(conflict => conflict.doNothing()).execute()
 }
 
-async function upsertConferences (transaction: Transaction<Tables>, bridge: string, entries: readonly { info: Plain<ConferenceInfo> }[]): Promise<void> {
+type Entries<T> = readonly { readonly info: Plain<T>, readonly at: string }[]
+
+async function upsertConferences (t: Transaction<Tables>, bridge: string, entries: Entries<ConferenceInfo>): Promise<void> {
   if (entries.length === 0) return
-  await transaction.insertInto('conferences').values(entries.map(({ info }) => ({
+  await t.insertInto('conferences').values(entries.map(({ info }) => ({
     conference_id: info.id,
     bridge_id: bridge,
     room_name: clip(info.room),
@@ -66,9 +69,9 @@ async function upsertConferences (transaction: Transaction<Tables>, bridge: stri
   }))).execute()
 }
 
-async function upsertParticipants (transaction: Transaction<Tables>, entries: readonly { info: Plain<ParticipantChange> }[]): Promise<void> {
+async function upsertParticipants (t: Transaction<Tables>, entries: Entries<ParticipantChange>): Promise<void> {
   if (entries.length === 0) return
-  await transaction.insertInto('participants').values(entries.map(({ info: { info, conferenceId, leftAt } }) => ({
+  await t.insertInto('participants').values(entries.map(({ info: { info, conferenceId, leftAt } }) => ({
     participant_id: info.id,
     conference_id: conferenceId,
     aura_id: info.auraId === undefined ? null : clip(info.auraId),
@@ -85,9 +88,9 @@ async function upsertParticipants (transaction: Transaction<Tables>, entries: re
   }))).execute()
 }
 
-async function upsertSessions (transaction: Transaction<Tables>, entries: readonly { info: Plain<SessionInfo> }[]): Promise<void> {
+async function upsertSessions (t: Transaction<Tables>, entries: Entries<SessionInfo>): Promise<void> {
   if (entries.length === 0) return
-  await transaction.insertInto('external_sessions').values(entries.map(({ info }) => ({
+  await t.insertInto('external_sessions').values(entries.map(({ info }) => ({
     session_id: info.id,
     session_type: sessionType(info.kind),
     conference_id: info.conferenceId,
@@ -105,9 +108,9 @@ async function upsertSessions (transaction: Transaction<Tables>, entries: readon
   }))).execute()
 }
 
-async function upsertRecordings (transaction: Transaction<Tables>, bridge: string, entries: readonly { info: Plain<RecordingRecord>, at: string }[]): Promise<void> {
+async function upsertRecordings (t: Transaction<Tables>, bridge: string, entries: Entries<RecordingRecord>): Promise<void> {
   if (entries.length === 0) return
-  await transaction.insertInto('recordings').values(entries.map(({ info, at }) => ({
+  await t.insertInto('recordings').values(entries.map(({ info, at }) => ({
     recording_id: info.id,
     bridge_id: bridge,
     room_name: clip(info.room),
@@ -126,9 +129,9 @@ async function upsertRecordings (transaction: Transaction<Tables>, bridge: strin
   }))).execute()
 }
 
-async function insertAudit (transaction: Transaction<Tables>, bridge: string, entries: readonly { info: Plain<AuditRecord> }[]): Promise<void> {
+async function insertAudit (t: Transaction<Tables>, bridge: string, entries: Entries<AuditRecord>): Promise<void> {
   if (entries.length === 0) return
-  await transaction.insertInto('audit_log').values(entries.map(({ info }) => ({
+  await t.insertInto('audit_log').values(entries.map(({ info }) => ({
     audit_id: info.id,
     bridge_id: bridge,
     occurred_at: info.at,
@@ -151,10 +154,10 @@ const EVENTS_LOCK = 0x6575_7265
  * Appends to the outbox. The lock makes cursors visible in their order: without it a reader could pass cursor 8 while the
  * transaction with cursor 7 has not committed yet, and never see 7.
  */
-export async function insertEvents (transaction: Transaction<Tables>, rows: readonly EventRow[]): Promise<void> {
+export async function insertEvents (t: Transaction<Tables>, rows: readonly EventRow[]): Promise<void> {
   if (rows.length === 0) return
-  await sql`select pg_advisory_xact_lock(${EVENTS_LOCK})`.execute(transaction)
-  await transaction.insertInto('events').values(rows).onConflict(conflict => conflict.column('event_id').doNothing()).execute()
+  await sql`select pg_advisory_xact_lock(${EVENTS_LOCK})`.execute(t)
+  await t.insertInto('events').values(rows).onConflict(conflict => conflict.column('event_id').doNothing()).execute()
 }
 
 function eventRow (entry: Entry, bridge: string): EventRow | undefined {
@@ -176,9 +179,13 @@ function eventSubject (entry: Exclude<Entry, { of: 'audit' }>): Pick<EventRow, '
     case 'conference': return { room_name: clip(entry.info.room), conference_id: entry.info.id, data: JSON.stringify(entry.info) }
     case 'participant': {
       const { info, conferenceId, room, leftAt } = entry.info
-      return { room_name: clip(room), conference_id: conferenceId, participant_id: info.id, data: JSON.stringify({ ...info, room, conferenceId, leftAt }) }
+      const data = JSON.stringify({ ...info, room, conferenceId, leftAt })
+      return { room_name: clip(room), conference_id: conferenceId, participant_id: info.id, data }
     }
-    case 'session': return { room_name: clip(entry.info.room), conference_id: entry.info.conferenceId, session_id: entry.info.id, data: JSON.stringify(entry.info) }
+    case 'session': {
+      const { id, room, conferenceId } = entry.info
+      return { room_name: clip(room), conference_id: conferenceId, session_id: id, data: JSON.stringify(entry.info) }
+    }
     case 'recording': return { room_name: clip(entry.info.room), data: JSON.stringify(entry.info) }
   }
 }

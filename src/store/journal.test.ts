@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
-import test, { after, suite } from 'node:test'
+import test, { after, before, suite } from 'node:test'
 import { conference, participant, session } from '../../test/support/changes.ts'
 import { type Store, storeRows } from '../../test/support/stores.ts'
 import { systemClock } from '../lib/clock.ts'
@@ -13,14 +13,14 @@ const openJournal = (store: Store, bridgeId: string): Promise<StoreJournal> =>
 
 for (const row of storeRows()) {
   suite(`journal on ${row.name}`, { skip: row.skip }, () => {
-    const opened = row.skip ? undefined : row.open()
+    let store: Store
+    before(async () => { store = await row.open() })
     after(async () => {
-      await (await opened)?.[Symbol.asyncDispose]()
+      await store[Symbol.asyncDispose]()
       await row[Symbol.asyncDispose]()
     })
 
     test('a stay in a room becomes rows from start to end, and an event for each step, in order', async () => {
-      const store = (await opened)!
       await using journal = await openJournal(store, 'bridge-1')
       const room = conference()
       const guest = participant(room.id)
@@ -56,7 +56,6 @@ for (const row of storeRows()) {
     })
 
     test('what strangers name themselves never stops the journal', async () => {
-      const store = (await opened)!
       await using journal = await openJournal(store, 'bridge-names')
       const room = conference()
       const names = ['\0nul', 'half \ud800 pair', 'line\u2028sep', '’; drop table x', 'x'.repeat(5000), '🎥'.repeat(200)]
@@ -68,7 +67,6 @@ for (const row of storeRows()) {
     })
 
     test('an entry that the database refuses is set aside, and those behind it go on', async () => {
-      const store = (await opened)!
       await using journal = await openJournal(store, 'bridge-refused')
       const orphan = participant('conf_that_is_not_there')
       const room = conference()
@@ -80,7 +78,6 @@ for (const row of storeRows()) {
     })
 
     test('a journal that is closed with nothing left leaves no file', async () => {
-      const store = (await opened)!
       {
         await using journal = await openJournal(store, 'bridge-clean')
         journal.roomChanged(conference({ endedAt: new Date() }))
@@ -89,7 +86,6 @@ for (const row of storeRows()) {
     })
 
     test('the next life of a bridge closes what the last one left open', async () => {
-      const store = (await opened)!
       const room = conference()
       const leg = session(room.id)
       {

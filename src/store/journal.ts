@@ -11,7 +11,7 @@ import { type AuditRecord, type Change, type Entry, EventTypes, idOf, isOver, ty
 import { JournalFiles, type Leftover } from './journal-files.ts'
 import { JournalQueue, journalLimits, type QueueLimits } from './journal-queue.ts'
 import { applyEntries, isRefusal, type Origin } from './journal-rows.ts'
-import { closeLost } from './lost.ts'
+import { closeLost, type LostCount, type LostOptions } from './lost.ts'
 import { pause } from './pause.ts'
 
 export type JournalOptions = {
@@ -57,7 +57,8 @@ export class StoreJournal implements Journal, AsyncDisposable {
   /** Something was refused since the rows were last compared with what lives. */
   #hasHoles = false
 
-  private constructor ({ database, bridgeId, log, clock, limits = journalLimits }: JournalOptions, { journal, folder, files, leftovers }: OnDisk) {
+  private constructor (options: JournalOptions, { journal, folder, files, leftovers }: OnDisk) {
+    const { database, bridgeId, log, clock, limits = journalLimits } = options
     this.#database = database
     this.#origin = { journal, bridge: bridgeId }
     this.#folder = folder
@@ -96,6 +97,9 @@ export class StoreJournal implements Journal, AsyncDisposable {
     this.#queue.wake()
   }
 
+  /** Resolves when everything accepted so far would survive the end of this process. */
+  written (): Promise<void> { return this.#queue.written() }
+
   /** Resolves when everything accepted so far is in the database. */
   async settled (): Promise<void> {
     while (this.depth > 0 || this.#hasHoles || !this.#isCaughtUp) await this.#idle.promise
@@ -107,7 +111,7 @@ export class StoreJournal implements Journal, AsyncDisposable {
     this.#queue.wake()
     await this.#running
     await this.#queue.close()
-    if (this.depth > 0) this.#log.warn({ entries: this.depth }, 'the database has not taken the last changes; they are kept on disk for the next start')
+    if (this.depth > 0) this.#log.warn({ entries: this.depth }, 'the last changes are kept on disk for the next start: the database has not taken them')
   }
 
   #accept (change: Change): void {
@@ -141,7 +145,7 @@ export class StoreJournal implements Journal, AsyncDisposable {
     for (const bridge of new Set([this.#origin.bridge, ...leftovers.map(leftover => leftover.bridge)])) {
       await this.#patiently(signal, async () => {
         const reason = 'the process that served it ended without notice'
-        const count = await this.#database.db.transaction().execute(transaction => closeLost(transaction, bridge, { reason, recordings: false }))
+        const count = await this.#closeLost(bridge, { reason, recordings: false })
         if (count.conferences > 0) this.#log.warn({ bridge, ...count }, 'what an earlier life of this bridge left open was closed as lost')
       })
     }
@@ -191,7 +195,8 @@ export class StoreJournal implements Journal, AsyncDisposable {
   }
 
   async #setAside (entry: Entry, error: unknown): Promise<void> {
-    this.#log.error({ error: messageOf(error), of: entry.of, sequence: entry.sequence }, 'the database refuses a change; it is kept in refused.jsonl')
+    const { of, sequence } = entry
+    this.#log.error({ error: messageOf(error), of, sequence }, 'the database refuses a change; it is kept in refused.jsonl')
     await appendFile(path.join(this.#folder, 'refused.jsonl'), `${JSON.stringify(entry)}\n`, { mode: 0o600 })
   }
 
@@ -206,7 +211,11 @@ export class StoreJournal implements Journal, AsyncDisposable {
       }
     }
     const options = { reason: 'its end was not recorded', except: new Set(this.#live.keys()), recordings: false }
-    await this.#patiently(signal, () => this.#database.db.transaction().execute(transaction => closeLost(transaction, this.#origin.bridge, options)))
+    await this.#patiently(signal, () => this.#closeLost(this.#origin.bridge, options))
+  }
+
+  #closeLost (bridge: string, options: LostOptions): Promise<LostCount> {
+    return this.#database.db.transaction().execute(transaction => closeLost(transaction, bridge, options))
   }
 
   async #patiently (signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {

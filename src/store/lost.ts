@@ -12,17 +12,17 @@ export type LostOptions = {
   readonly recordings: boolean
 }
 
-export type LostCount = { readonly conferences: number, readonly participants: number, readonly sessions: number, readonly recordings: number }
+export type LostCount = Readonly<Record<'conferences' | 'participants' | 'sessions' | 'recordings', number>>
 
 type OpenRow = { readonly id: string, readonly conference_id: string | null, readonly room_name: string }
-type OpenRows = { conferences: OpenRow[], participants: OpenRow[], sessions: OpenRow[], recordings: OpenRow[] }
+type OpenRows = Readonly<Record<keyof LostCount, readonly OpenRow[]>>
 
 /** Ends the rows of a bridge that can no longer end them itself: status `lost`, and one event each. */
-export async function closeLost (transaction: Transaction<Tables>, bridge: string, options: LostOptions): Promise<LostCount> {
-  const open = await openRows(transaction, bridge, options)
+export async function closeLost (t: Transaction<Tables>, bridge: string, options: LostOptions): Promise<LostCount> {
+  const open = await openRows(t, bridge, options)
   const at = new Date().toISOString()
-  await closeRows(transaction, open, options.reason, at)
-  await insertEvents(transaction, [
+  await closeRows(t, open, options.reason, at)
+  await insertEvents(t, [
     ...open.sessions.map(row => ({ ...lostEvent(bridge, row, 'session.failed', options.reason, at), session_id: row.id })),
     ...open.recordings.map(row => lostEvent(bridge, row, 'recording.failed', options.reason, at)),
     ...open.participants.map(row => ({ ...lostEvent(bridge, row, 'participant.left', options.reason, at), participant_id: row.id })),
@@ -32,40 +32,47 @@ export async function closeLost (transaction: Transaction<Tables>, bridge: strin
   return { conferences: conferences.length, participants: participants.length, sessions: sessions.length, recordings: recordings.length }
 }
 
-async function openRows (transaction: Transaction<Tables>, bridge: string, { except, recordings }: LostOptions): Promise<OpenRows> {
+async function openRows (t: Transaction<Tables>, bridge: string, { except, recordings }: LostOptions): Promise<OpenRows> {
   const ended = ({ id }: OpenRow): boolean => !except?.has(id)
-  const conferences = await transaction.selectFrom('conferences').select(['conference_id as id', 'conference_id', 'room_name'])
+  const conferences = await t.selectFrom('conferences').select(['conference_id as id', 'conference_id', 'room_name'])
     .where('bridge_id', '=', bridge).where('ended_at', 'is', null).execute()
-  const participants = await transaction.selectFrom('participants as p').innerJoin('conferences as c', 'c.conference_id', 'p.conference_id')
-    .select(['p.participant_id as id', 'c.conference_id', 'c.room_name']).where('c.bridge_id', '=', bridge).where('p.left_at', 'is', null).execute()
-  const sessions = await transaction.selectFrom('external_sessions as s').innerJoin('conferences as c', 'c.conference_id', 's.conference_id')
-    .select(['s.session_id as id', 'c.conference_id', 'c.room_name']).where('c.bridge_id', '=', bridge).where('s.ended_at', 'is', null).execute()
-  const recorded = recordings ? await openRecordings(transaction, bridge) : []
-  return { conferences: conferences.filter(ended), participants: participants.filter(ended), sessions: sessions.filter(ended), recordings: recorded }
+  const participants = await t.selectFrom('participants as p').innerJoin('conferences as c', 'c.conference_id', 'p.conference_id')
+    .select(['p.participant_id as id', 'c.conference_id', 'c.room_name'])
+    .where('c.bridge_id', '=', bridge).where('p.left_at', 'is', null).execute()
+  const sessions = await t.selectFrom('external_sessions as s').innerJoin('conferences as c', 'c.conference_id', 's.conference_id')
+    .select(['s.session_id as id', 'c.conference_id', 'c.room_name'])
+    .where('c.bridge_id', '=', bridge).where('s.ended_at', 'is', null).execute()
+  const recorded = recordings ? await openRecordings(t, bridge) : []
+  return {
+    conferences: conferences.filter(ended),
+    participants: participants.filter(ended),
+    sessions: sessions.filter(ended),
+    recordings: recorded
+  }
 }
 
-async function openRecordings (transaction: Transaction<Tables>, bridge: string): Promise<OpenRow[]> {
-  const rows = await transaction.selectFrom('recordings').select(['recording_id as id', 'room_name'])
+async function openRecordings (t: Transaction<Tables>, bridge: string): Promise<OpenRow[]> {
+  const rows = await t.selectFrom('recordings').select(['recording_id as id', 'room_name'])
     .where('bridge_id', '=', bridge).where('ended_at', 'is', null).execute()
   return rows.map(row => ({ ...row, conference_id: null }))
 }
 
-async function closeRows (transaction: Transaction<Tables>, open: OpenRows, reason: string, at: string): Promise<void> {
+async function closeRows (t: Transaction<Tables>, open: OpenRows, reason: string, at: string): Promise<void> {
   const ids = (rows: readonly OpenRow[]): string[] => rows.map(row => row.id)
   if (open.sessions.length > 0) {
-    await transaction.updateTable('external_sessions').set({ status: 'lost', ended_at: at, end_reason: reason })
+    await t.updateTable('external_sessions').set({ status: 'lost', ended_at: at, end_reason: reason })
       .where('session_id', 'in', ids(open.sessions)).execute()
   }
   if (open.participants.length > 0) {
-    await transaction.updateTable('participants').set({ left_at: at, leave_reason: 'lost' })
+    await t.updateTable('participants').set({ left_at: at, leave_reason: 'lost' })
       .where('participant_id', 'in', ids(open.participants)).execute()
   }
   if (open.conferences.length > 0) {
-    await transaction.updateTable('conferences').set({ status: 'lost', ended_at: at, end_reason: reason, participant_count: 0 })
+    await t.updateTable('conferences').set({ status: 'lost', ended_at: at, end_reason: reason, participant_count: 0 })
       .where('conference_id', 'in', ids(open.conferences)).execute()
   }
   if (open.recordings.length > 0) {
-    await transaction.updateTable('recordings').set({ state: 'failed', partial: true, ended_at: at, updated_at: sql`CURRENT_TIMESTAMP` })
+    await t.updateTable('recordings').set({ state: 'failed', partial: true, ended_at: at, updated_at: sql`CURRENT_TIMESTAMP` })
       .where('recording_id', 'in', ids(open.recordings)).execute()
   }
 }
@@ -79,5 +86,7 @@ const lostEvent = (bridge: string, row: OpenRow, type: string, reason: string, a
   participant_id: null,
   session_id: null,
   occurred_at: at,
-  data: JSON.stringify({ id: row.id, room: row.room_name, conferenceId: row.conference_id ?? undefined, state: 'lost', reason, endedAt: at })
+  data: JSON.stringify({
+    id: row.id, room: row.room_name, conferenceId: row.conference_id ?? undefined, state: 'lost', reason, endedAt: at
+  })
 })

@@ -44,7 +44,7 @@ export class BoundedPool implements PostgresPool {
       types: parsers,
       connectionTimeoutMillis: connectTimeoutMs,
       query_timeout: statementTimeoutMs + CLIENT_GRACE_MS,
-      options: `-c timezone=UTC -c statement_timeout=${statementTimeoutMs} -c idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_MS}`,
+      options: sessionOptions({ timezone: 'UTC', statement_timeout: statementTimeoutMs, idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS }),
       application_name: 'auralink-ingress-egress',
       keepAlive: true
     })
@@ -60,6 +60,9 @@ export class BoundedPool implements PostgresPool {
   async connect (): Promise<PostgresPoolClient> { return lend(await this.#pool.connect()) }
   end (): Promise<void> { return this.#pool.end() }
 }
+
+const sessionOptions = (settings: Record<string, string | number>): string =>
+  Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`).join(' ')
 
 const lent = new WeakMap<pg.PoolClient, PostgresPoolClient>()
 
@@ -83,9 +86,10 @@ function lend (client: pg.PoolClient): PostgresPoolClient {
     if (broken) socketOf(client)?.destroy() // A polite end would wait for the server that does not answer.
     client.release(broken ?? destroy)
   }
-  const lentClient = { query, release, get processID () { return (client as { processID?: number }).processID } } as unknown as PostgresPoolClient
+  const lentClient = Object.assign(Object.create(client), { query, release }) as PostgresPoolClient
   lent.set(client, lentClient)
   return lentClient
 }
 
-const socketOf = (client: pg.PoolClient): Socket | undefined => (client as unknown as { connection?: { stream?: Socket } }).connection?.stream
+const socketOf = (client: pg.PoolClient): Socket | undefined =>
+  (client as unknown as { connection?: { stream?: Socket } }).connection?.stream

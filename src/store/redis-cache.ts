@@ -51,14 +51,17 @@ export class RedisCache implements Cache {
     this.#prefix = options.keyPrefix
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS
     this.#client = makeClient(options, this.#timeoutMs)
-    this.#client.on('error', error => tally.count('Redis is not there; nothing depends on it', { error: messageOf(error) || error.constructor.name }))
+    this.#client.on('error', error => {
+      tally.count('Redis is not there; nothing depends on it', { error: messageOf(error) || error.constructor.name })
+    })
     this.#client.on('ready', () => log.info({ endpoint: this.endpoint }, 'connected to Redis'))
     this.#client.connect().catch(() => {}) // Said by the error event; rejects only when closed before it was ever connected.
   }
 
   get pool (): Cache['pool'] {
     const isOpen = this.#client.isReady
-    return { active: isOpen && this.#running > 0 ? 1 : 0, idle: isOpen && this.#running === 0 ? 1 : 0, waiting: Math.max(0, this.#running - 1), max: 1 }
+    const active = isOpen && this.#running > 0 ? 1 : 0
+    return { active, idle: isOpen ? 1 - active : 0, waiting: Math.max(0, this.#running - 1), max: 1 }
   }
 
   async set (key: string, value: CacheValue, ttlSeconds: number): Promise<void> {

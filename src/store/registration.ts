@@ -107,7 +107,8 @@ export class Registration implements AsyncDisposable {
     this.#steadySince = undefined
     this.#lease = await this.#leases.acquire(PREFIX + this.#options.bridgeId, this.#owner)
     if (!this.#lease) {
-      this.#tally.count('another process holds this BRIDGE_ID, or did until a moment ago: each bridge needs its own', { bridge: this.#options.bridgeId }, 'error')
+      const { bridgeId: bridge } = this.#options
+      this.#tally.count('another process has this BRIDGE_ID, or had until a moment ago: each bridge needs its own', { bridge }, 'error')
       return false
     }
     if (this.#hasBeenHere) {
@@ -128,20 +129,22 @@ export class Registration implements AsyncDisposable {
 
   async #reap (): Promise<void> {
     const { db } = this.#options.database
-    const expired = await db.selectFrom('leases').innerJoin('bridges', join => join.on('leases.name', '=', sql`${PREFIX}::text || bridges.bridge_id`))
+    const leaseName = sql<string>`${PREFIX}::text || bridges.bridge_id`
+    const expired = await db.selectFrom('leases').innerJoin('bridges', join => join.on('leases.name', '=', leaseName))
       .select(['leases.name', 'leases.fence', 'bridges.bridge_id'])
       .where('leases.expires_at', '<', sql<Date>`now()`).where('bridges.status', 'not in', ['lost', 'offline']).execute()
     for (const dead of expired) await this.#bury(db, dead)
   }
 
-  /** The fence decides which of several survivors does it, and keeps the dead one, should it wake up, from going on as if nothing had been. */
+  /** The fence decides which of several survivors does it, and tells the dead one, should it wake up. */
   async #bury (db: Kysely<Tables>, { name, fence, bridge_id: bridge }: { name: string, fence: number, bridge_id: string }): Promise<void> {
     await db.transaction().execute(async transaction => {
       const { numUpdatedRows } = await transaction.updateTable('leases').set({ owner: `reaper:${this.#owner}`, fence: fence + 1 })
         .where('name', '=', name).where('fence', '=', fence).where('expires_at', '<', sql<Date>`now()`).executeTakeFirst()
       if (numUpdatedRows === 0n) return
       const count = await closeLost(transaction, bridge, { reason: REASON, recordings: true })
-      await transaction.updateTable('bridges').set({ status: 'lost', current_load: 0, updated_at: sql`CURRENT_TIMESTAMP` }).where('bridge_id', '=', bridge).execute()
+      await transaction.updateTable('bridges').set({ status: 'lost', current_load: 0, updated_at: sql`CURRENT_TIMESTAMP` })
+        .where('bridge_id', '=', bridge).execute()
       this.#options.log.warn({ bridge, ...count }, 'a bridge is dead; what it left open was closed as lost')
     })
   }

@@ -70,10 +70,10 @@ export class Retention implements Disposable {
 
   async #conferences (before: RawBuilder<Date>): Promise<bigint> {
     const old = this.#db.selectFrom('conferences').select('conference_id').where('ended_at', '<', before)
-      .where(({ not, exists, selectFrom }) => not(exists(
-        selectFrom('participants').select('participant_id').whereRef('participants.conference_id', '=', 'conferences.conference_id'))))
-      .where(({ not, exists, selectFrom }) => not(exists(
-        selectFrom('external_sessions').select('session_id').whereRef('external_sessions.conference_id', '=', 'conferences.conference_id'))))
+      .where(({ not, exists, selectFrom }) => not(exists(selectFrom('participants as p').select('p.participant_id')
+        .whereRef('p.conference_id', '=', 'conferences.conference_id'))))
+      .where(({ not, exists, selectFrom }) => not(exists(selectFrom('external_sessions as s').select('s.session_id')
+        .whereRef('s.conference_id', '=', 'conferences.conference_id'))))
       .limit(BATCH)
     return (await this.#db.deleteFrom('conferences').where('conference_id', 'in', old).executeTakeFirst()).numDeletedRows
   }
@@ -81,8 +81,8 @@ export class Retention implements Disposable {
   /** Bridges nobody has heard of, and what was kept for them. Without a BRIDGE_ID every start makes a new one. */
   async #bridges (before: RawBuilder<Date>): Promise<bigint> {
     const old = this.#db.selectFrom('bridges').select('bridge_id').where('updated_at', '<', before)
-      .where(({ not, exists, selectFrom }) => not(exists(
-        selectFrom('conferences').select('conference_id').whereRef('conferences.bridge_id', '=', 'bridges.bridge_id'))))
+      .where(({ not, exists, selectFrom }) => not(exists(selectFrom('conferences as c').select('c.conference_id')
+        .whereRef('c.bridge_id', '=', 'bridges.bridge_id'))))
       .limit(BATCH)
     const gone = await this.#db.deleteFrom('bridges').where('bridge_id', 'in', old).returning('bridge_id').execute()
     if (gone.length > 0) await this.#db.deleteFrom('leases').where('name', 'in', gone.map(row => `bridge:${row.bridge_id}`)).execute()

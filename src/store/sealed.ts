@@ -43,7 +43,7 @@ export class Vault {
       decipher.setAAD(Buffer.from(purpose)).setAuthTag(bytes.subarray(-TAG_BYTES))
       return decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
     } catch (cause) {
-      throw new AppError('internal', 'a stored secret does not open: the data folder’s `secret` file is not the one it was sealed with', { cause })
+      throw new AppError('internal', 'a stored secret does not open: it was sealed with another key', { cause })
     }
   }
 }

@@ -76,7 +76,9 @@ function describeRoom (own: Map<string, CacheValue>, room: Room, bridgeId: strin
     codecs: codecs.join(','),
     totalBandwidthKbps: kbps
   }))
-  own.set(`room:${room.name}:state`, hash({ name: room.name, conferenceId: room.id, state: 'active', numParticipants: count, numPublishers: publishers }))
+  own.set(`room:${room.name}:state`, hash({
+    name: room.name, conferenceId: room.id, state: 'active', numParticipants: count, numPublishers: publishers
+  }))
   for (const participant of participants) describeParticipant(own, participant, room, bridgeId)
 }
 

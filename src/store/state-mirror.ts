@@ -150,7 +150,8 @@ class BitRates {
     const seconds = (now - this.#at) / 1000
     if (seconds < SYNC_MS / 2000) return // Too soon after the last for a figure that means something.
     const bytes = new Map(rooms.map(room => [room, bytesOf(room)]))
-    this.#kbps = new Map(rooms.map(room => [room, Math.max(0, Math.round((bytes.get(room)! - (this.#bytes.get(room) ?? 0)) * 8 / 1000 / seconds))]))
+    const kbps = (room: Room): number => (bytes.get(room)! - (this.#bytes.get(room) ?? 0)) * 8 / 1000 / seconds
+    this.#kbps = new Map(rooms.map(room => [room, Math.max(0, Math.round(kbps(room)))])) // Tracks that left take their bytes along.
     this.#bytes = bytes
     this.#at = now
   }

@@ -2,7 +2,7 @@ import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
 import type { Clock } from '../lib/clock.ts'
 import { uuidV7 } from '../lib/ids.ts'
 import type { Database } from './database.ts'
-import type { EventInfo } from './events.ts'
+import { type EventInfo, eventOf } from './events.ts'
 import type { Vault } from './sealed.ts'
 import type { Tables } from './tables.ts'
 
@@ -47,17 +47,23 @@ export class WebhookDeliveries {
 
   /** Makes delivery rows of events that have none yet. @returns how many events were looked at, so that the caller can go on */
   async fanOut (): Promise<number> {
-    return this.#db.transaction().execute(async transaction => {
-      const endpoints = await transaction.selectFrom('webhook_endpoints').select(['endpoint_id', 'event_types', 'fanned_out'])
+    return this.#db.transaction().execute(async t => {
+      const endpoints = await t.selectFrom('webhook_endpoints').select(['endpoint_id', 'event_types', 'fanned_out'])
         .where('disabled_at', 'is', null)
-        .where(({ exists, selectFrom }) => exists(selectFrom('events').select('cursor').whereRef('cursor', '>', 'webhook_endpoints.fanned_out')))
+        .where(({ exists, selectFrom }) => exists(selectFrom('events').select('cursor')
+          .whereRef('cursor', '>', 'webhook_endpoints.fanned_out')))
         .forUpdate().skipLocked().execute()
       let seen = 0
       for (const { endpoint_id: id, event_types: types, fanned_out: after } of endpoints) {
-        const events = await transaction.selectFrom('events').selectAll().where('cursor', '>', after).orderBy('cursor').limit(FAN_OUT_BATCH).execute()
-        const rows = events.filter(event => types.length === 0 || types.includes(event.type)).map(event => deliveryRow(id, event, this.#now))
-        if (rows.length > 0) await transaction.insertInto('webhook_deliveries').values(rows).onConflict(conflict => conflict.doNothing()).execute()
-        await transaction.updateTable('webhook_endpoints').set({ fanned_out: events.at(-1)?.cursor ?? after }).where('endpoint_id', '=', id).execute()
+        const events = await t.selectFrom('events').selectAll().where('cursor', '>', after)
+          .orderBy('cursor').limit(FAN_OUT_BATCH).execute()
+        const wanted = events.filter(event => types.length === 0 || types.includes(event.type))
+        if (wanted.length > 0) {
+          await t.insertInto('webhook_deliveries').values(wanted.map(event => deliveryRow(id, event, this.#now)))
+            .onConflict(conflict => conflict.doNothing()).execute()
+        }
+        const reached = events.at(-1)?.cursor ?? after
+        await t.updateTable('webhook_endpoints').set({ fanned_out: reached }).where('endpoint_id', '=', id).execute()
         seen += events.length
       }
       return seen
@@ -86,12 +92,13 @@ export class WebhookDeliveries {
     const next = outcome.result === 'retry'
       ? { due_at: outcome.at.toISOString() }
       : { state: outcome.result === 'delivered' ? 'delivered' : 'failed', settled_at: now }
-    await this.#db.transaction().execute(async transaction => {
-      await transaction.updateTable('webhook_deliveries').set({ last_status: outcome.status ?? null, last_error: error ?? null, ...next })
+    await this.#db.transaction().execute(async t => {
+      await t.updateTable('webhook_deliveries').set({ last_status: outcome.status ?? null, last_error: error ?? null, ...next })
         .where('delivery_id', '=', id).execute()
       if (outcome.result !== 'gone') return
-      await transaction.updateTable('webhook_endpoints').set({ disabled_at: now, disabled_reason: GONE }).where('endpoint_id', '=', endpointId).execute()
-      await transaction.updateTable('webhook_deliveries').set({ state: 'failed', last_error: GONE, settled_at: now })
+      await t.updateTable('webhook_endpoints').set({ disabled_at: now, disabled_reason: GONE })
+        .where('endpoint_id', '=', endpointId).execute()
+      await t.updateTable('webhook_deliveries').set({ state: 'failed', last_error: GONE, settled_at: now })
         .where('endpoint_id', '=', endpointId).where('state', '=', 'pending').execute()
     })
   }
@@ -101,7 +108,7 @@ export class WebhookDeliveries {
   async #describe (ids: readonly string[]): Promise<DueDelivery[]> {
     const rows = await this.#db.selectFrom('webhook_deliveries as d')
       .innerJoin('webhook_endpoints as e', 'e.endpoint_id', 'd.endpoint_id').innerJoin('events', 'events.cursor', 'd.event_cursor')
-      .select(['d.delivery_id', 'd.endpoint_id', 'd.attempts', 'e.url', 'e.secrets', 'events.cursor', 'events.event_id', 'events.type', 'events.occurred_at', 'events.room_name', 'events.data'])
+      .select(['d.delivery_id', 'd.endpoint_id', 'd.attempts', 'e.url', 'e.secrets']).selectAll('events')
       .where('d.delivery_id', 'in', ids).orderBy('d.event_cursor').execute()
     return rows.map(row => ({
       id: row.delivery_id,
@@ -110,13 +117,15 @@ export class WebhookDeliveries {
       secrets: row.secrets.filter(secret => !secret.expiresAt || Date.parse(secret.expiresAt) > this.#clock.wall())
         .map(secret => this.#vault.open(secret.sealed, row.endpoint_id)),
       attempt: row.attempts,
-      event: { sequence: row.cursor, id: row.event_id, type: row.type, at: row.occurred_at, room: row.room_name ?? undefined, data: row.data }
+      event: eventOf(row)
     }))
   }
 }
 
+type EventRow = Selectable<Tables['events']>
+
 /** A delivery that is due at once. */
-export const deliveryRow = (endpointId: string, event: Selectable<Tables['events']>, now: Date): Insertable<Tables['webhook_deliveries']> => ({
+export const deliveryRow = (endpointId: string, event: EventRow, now: Date): Insertable<Tables['webhook_deliveries']> => ({
   delivery_id: `dlv_${uuidV7()}`,
   endpoint_id: endpointId,
   event_cursor: event.cursor,

@@ -18,7 +18,11 @@ export type Webhook = {
   readonly disabledReason: string | undefined
   readonly createdAt: Date
 }
-export type WebhookRequest = { readonly url: string, readonly events?: readonly string[] | undefined, readonly description?: string | undefined }
+export type WebhookRequest = {
+  readonly url: string
+  readonly events?: readonly string[] | undefined
+  readonly description?: string | undefined
+}
 export type WebhookChange = Partial<WebhookRequest> & { readonly enabled?: boolean | undefined }
 export type WebhookDelivery = {
   readonly eventId: string
@@ -61,7 +65,12 @@ export class Webhooks {
     const { secret, sealed } = this.#newSecret(id)
     const { last } = await this.#db.selectFrom('events').select(eb => eb.fn.max('cursor').as('last')).executeTakeFirstOrThrow()
     const row = await this.#db.insertInto('webhook_endpoints').values({
-      endpoint_id: id, url, description, event_types: [...events], secrets: JSON.stringify([{ sealed, expiresAt: null }]), fanned_out: last ?? 0
+      endpoint_id: id,
+      url,
+      description,
+      event_types: [...events],
+      secrets: JSON.stringify([{ sealed, expiresAt: null }]),
+      fanned_out: last ?? 0
     }).returningAll().executeTakeFirstOrThrow()
     return { webhook: webhookOf(row), secret }
   }
@@ -111,7 +120,8 @@ export class Webhooks {
   async deliveries (id: string, { limit, after }: Page): Promise<WebhookDelivery[]> {
     const rows = await this.#db.selectFrom('webhook_deliveries').innerJoin('events', 'cursor', 'event_cursor')
       .select(['event_id', 'state', 'attempts', 'last_status', 'due_at']).where('endpoint_id', '=', id)
-      .$if(after !== undefined, query => query.where('event_cursor', '<', eb => eb.selectFrom('events').select('cursor').where('event_id', '=', after!)))
+      .$if(after !== undefined, query => query.where('event_cursor', '<',
+        eb => eb.selectFrom('events').select('cursor').where('event_id', '=', after!)))
       .orderBy('event_cursor', 'desc').limit(limit).execute()
     return rows.map(row => ({
       eventId: row.event_id,
@@ -144,7 +154,8 @@ export class Webhooks {
 }
 
 /** Who had been disabled is told of what happens from now on, as a new one is. */
-const skipping = (eb: ExpressionBuilder<Tables, 'webhook_endpoints'>) => eb.case().when('disabled_at', 'is', null).then(eb.ref('fanned_out'))
+const skipping = (eb: ExpressionBuilder<Tables, 'webhook_endpoints'>) => eb.case()
+  .when('disabled_at', 'is', null).then(eb.ref('fanned_out'))
   .else(eb.selectFrom('events').select(({ fn, lit }) => fn.coalesce(fn.max('cursor'), lit(0)).as('last'))).end()
 
 const webhookOf = (row: Selectable<Tables['webhook_endpoints']>): Webhook => ({

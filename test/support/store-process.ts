@@ -1,5 +1,5 @@
 // A process that keeps writing to a store until it is killed. Arguments: data folder, bridge id, database URL (or nothing), lease in ms.
-// Says `ready`, then the id of each session some time after it was told to the journal.
+// Says `ready`, then the id of each session as soon as the journal says that it is safe.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock as clock } from '../../src/lib/clock.ts'
 import { silentLogger as log } from '../../src/lib/log.ts'
@@ -7,9 +7,6 @@ import { openDatabase } from '../../src/store/database.ts'
 import { StoreJournal } from '../../src/store/journal.ts'
 import { Registration } from '../../src/store/registration.ts'
 import { conference, session } from './changes.ts'
-
-/** What the journal promises to have on disk by then; generous, because the machine may be busy. */
-const SAFE_AFTER_MS = 100
 
 const [dataDir = '', bridgeId = '', url = '', leaseMs = '10000'] = process.argv.slice(2)
 try {
@@ -24,7 +21,7 @@ try {
   for (;;) {
     const leg = session(room.id)
     journal.sessionChanged(leg)
-    setTimeout(() => process.stdout.write(`${leg.id}\n`), SAFE_AFTER_MS)
+    void journal.written().then(() => process.stdout.write(`${leg.id}\n`))
     await sleep(5)
   }
 } catch (error) {

@@ -1,7 +1,7 @@
 import type { Migration } from 'kysely/migration'
 import { statements } from './statements.ts'
 
-/** What people make through the API: ingresses, recordings, keys and webhooks. Keys are kept hashed, and sealed where they must be shown again. */
+/** What people make through the API: ingresses, recordings, keys, webhooks. Keys are hashed, and sealed where they must be shown again. */
 export const access = (schema: string): Migration => statements(schema, `
   CREATE TABLE ingresses (
     ingress_id VARCHAR(64) PRIMARY KEY,
