@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { play, type Screen, type Surroundings, type WhepState } from './whep.ts'
+import type { Surroundings } from './sdp-exchange.ts'
+import { play, type Screen, type WhepState } from './whep.ts'
 
 type Answer = () => Response
 const created: Answer = () => new Response('v=0 answer', { status: 201, headers: { location: '/whep/sessions/ses_1' } })

@@ -1,12 +1,10 @@
 import { messageOf } from './lib/errors.ts'
-import { backoff, sleep } from './lib/wait.ts'
+import { backoff } from './lib/wait.ts'
+import { browser, exchange, goodbye, gathered, type Surroundings } from './sdp-exchange.ts'
 import { FIRST_FRAME_MS, Watcher } from './whep-watcher.ts'
 
-/** A browser without STUN has its host candidates in a few milliseconds; a stuck interface must not hold up the picture. */
-const GATHERING_MS = 300
 /** Who has played for this long starts over with the shortest wait. */
 const STEADY_MS = 10_000
-const GOODBYE_MS = 2_000
 
 export type WhepState =
   | { readonly phase: 'connecting', readonly attempt: number }
@@ -18,23 +16,6 @@ export type WhepState =
 export type Screen = Pick<HTMLVideoElement, 'srcObject' | 'play' | 'addEventListener'> &
   { requestVideoFrameCallback?: (callback: () => void) => number }
 
-/** What a player needs of the browser. */
-export type Surroundings = {
-  fetch: (url: string, init: RequestInit) => Promise<Response>
-  connect: () => RTCPeerConnection
-  stream: (tracks: MediaStreamTrack[]) => MediaStream
-  now: () => number
-  sleep: (ms: number, signal?: AbortSignal) => Promise<void>
-}
-
-const browser = (): Surroundings => ({
-  fetch: (url, init) => fetch(url, init),
-  connect: () => new RTCPeerConnection({ bundlePolicy: 'max-bundle' }),
-  stream: tracks => new MediaStream(tracks),
-  now: () => performance.now(),
-  sleep
-})
-
 export type WhepOptions = {
   /** `/whep/{room}?participant=…` */
   readonly url: string
@@ -43,6 +24,8 @@ export type WhepOptions = {
   /** Makes a fresh bearer token: asked before every connection, since tokens are short-lived. */
   readonly token: () => Promise<string>
   readonly tell: (state: WhepState) => void
+  /** Told of each connection as it is made: for whoever measures it. */
+  readonly connecting?: (connection: RTCPeerConnection) => void
   readonly signal: AbortSignal
 }
 
@@ -69,6 +52,7 @@ async function visit (options: WhepOptions, world: Surroundings): Promise<string
   const bearer = `Bearer ${await options.token()}`
   if (signal.aborted) return 'stopped'
   const connection = world.connect()
+  options.connecting?.(connection)
   const over = new AbortController()
   let resource: string | undefined
   try {
@@ -76,7 +60,7 @@ async function visit (options: WhepOptions, world: Surroundings): Promise<string
     await connection.setLocalDescription()
     await gathered(connection, world)
     // Not aborted with the signal: a session the service has made must also be taken down.
-    const answer = await offer(url, bearer, connection.localDescription?.sdp ?? '', world)
+    const answer = await exchange(url, bearer, connection.localDescription?.sdp ?? '', world)
     resource = answer.resource
     const answeredAt = world.now()
     screen.srcObject = world.stream(tracks)
@@ -94,36 +78,7 @@ async function visit (options: WhepOptions, world: Surroundings): Promise<string
   }
 }
 
-async function gathered (connection: RTCPeerConnection, world: Surroundings): Promise<void> {
-  if (connection.iceGatheringState === 'complete') return
-  const complete = new Promise<void>(resolve => connection.addEventListener('icegatheringstatechange', () => {
-    if (connection.iceGatheringState === 'complete') resolve()
-  }))
-  await Promise.race([complete, world.sleep(GATHERING_MS)])
-}
-
-type Answer = { sdp: string, resource: string | undefined }
-
-async function offer (url: string, authorization: string, body: string, world: Surroundings): Promise<Answer> {
-  const response = await world.fetch(url, { method: 'POST', headers: { authorization, 'content-type': 'application/sdp' }, body })
-  if (response.status !== 201) throw new Error(await refusal(response))
-  const location = response.headers.get('location')
-  return { sdp: await response.text(), resource: location === null ? undefined : new URL(location, response.url || url).href }
-}
-
-/** What the service says (RFC 9457), or at least the number it says it with. */
-async function refusal (response: Response): Promise<string> {
-  const problem = await response.json().catch(() => ({})) as { detail?: string, title?: string }
-  return problem.detail ?? problem.title ?? `The service answered ${response.status}`
-}
-
 function onFirstFrame (screen: Screen, hasVideo: boolean, then: () => void): void {
   if (hasVideo && screen.requestVideoFrameCallback) screen.requestVideoFrameCallback(then)
   else screen.addEventListener('playing', then, { once: true })
-}
-
-async function goodbye (resource: string, authorization: string, world: Surroundings): Promise<void> {
-  // keepalive: it must get out even if the page is being left. Whether it arrived does not matter here.
-  const request = world.fetch(resource, { method: 'DELETE', headers: { authorization }, keepalive: true }).catch(() => {})
-  await Promise.race([request, world.sleep(GOODBYE_MS)])
 }

@@ -13,6 +13,7 @@ import { drainRoutes } from './routes/drain.ts'
 import { eventRoutes } from './routes/events.ts'
 import { ingressRoutes, type IngressOptions } from './routes/ingresses.ts'
 import { recordingRoutes } from './routes/recordings.ts'
+import { rosterRoutes } from './routes/roster.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { limitRates, type SecurityOptions } from './security.ts'
@@ -26,12 +27,13 @@ export async function apiRoutes (
   const { auth, audit, clock, bridge, ingresses, recordings, events, webhooks, drain } = parts
   gate(app, auth)
   auditTrail(app, audit, clock)
-  await limitRates(app, options, request => request.principal?.kind === 'console')
+  await limitRates(app, options, ({ principal }) => principal?.kind === 'console' || principal?.shortLived === true)
   idempotency(app, clock)
   app.addHook('onSend', async (_request, reply) => { if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store') })
   app.addHook('onRoute', route => { if (!route.config?.endless) route.handlerTimeout ??= limits.handlerTimeoutMs })
   const api: Api = app.withTypeProvider()
   conferenceRoutes(api, parts)
+  rosterRoutes(api, parts)
   sessionRoutes(api, parts)
   accessRoutes(api, auth)
   apiKeyRoutes(api, auth.apiKeys)

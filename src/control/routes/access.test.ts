@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import type { LightMyRequestResponse } from 'fastify'
 import test from 'node:test'
-import { ADMIN_KEY, admin, controlUnderTest, type ControlUnderTest } from '../../../test/support/control.ts'
+import { ADMIN_KEY, admin, controlUnderTest, type ControlUnderTest, restingLeg } from '../../../test/support/control.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { codec } from '../../media/codec.ts'
 
 const host = 'bridge.example:8080'
 const here = { host, origin: `http://${host}` }
@@ -93,6 +94,21 @@ test('a token is worth no more than whoever asked for it, and not for long', asy
   await assert.rejects(it.auth.authorize(visitor, 'publish', 'hall'), { code: 'forbidden' })
   clock.advance(120_000)
   await assert.rejects(it.auth.authorize(visitor, 'view', 'hall'), { code: 'unauthorized' })
+})
+
+test('a viewer’s token tells who is in its room, and nothing else', async () => {
+  await using it = await controlUnderTest()
+  await it.bridge.admit(restingLeg('rtmp', { identity: 'camera' }), { room: 'hall', remoteAddress: '192.0.2.9' })
+  it.bridge.room('hall')!.find('camera')!.publish(codec('opus'))
+  const { token } = (await it.ask('POST', '/api/v1/tokens', { payload: { scopes: ['view'], room: 'hall' } })).json()
+  const ask = (url: string) => it.app.inject({ method: 'GET', url, headers: { authorization: `Bearer ${token}` } })
+  const roster = await ask('/api/v1/rooms/hall/roster')
+  assert.deepEqual(roster.json(), { items: [{ identity: 'camera', name: 'camera', source: 'rtmp', kinds: ['audio'] }], next: null })
+  for (const path of ['/api/v1/rooms/other/roster', '/api/v1/sessions', '/api/v1/conferences/hall/participants', '/api/v1/events']) {
+    assert.equal((await ask(path)).statusCode, 403, path)
+  }
+  const empty = await it.ask('GET', '/api/v1/rooms/nobody/roster')
+  assert.deepEqual(empty.json(), { items: [], next: null }, 'not open yet is no mistake')
 })
 
 test('API keys: shown once, kept as a hash, revoked, expired', async () => {
