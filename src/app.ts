@@ -24,6 +24,7 @@ import { RtmpListener } from './legs/rtmp/listener.ts'
 import { defaultWebRtcSettings } from './legs/webrtc/settings.ts'
 import { whepRoutes } from './legs/webrtc/whep-routes.ts'
 import { whipRoutes } from './legs/webrtc/whip-routes.ts'
+import { aborted } from './lib/abort.ts'
 import { systemClock as clock } from './lib/clock.ts'
 import { messageOf } from './lib/errors.ts'
 import type { Logger } from './lib/log.ts'
@@ -38,6 +39,7 @@ import { sendWebhooks } from './services/webhooks.ts'
 import { openStorage, type Storage } from './storage.ts'
 import { AuditFile } from './store/audit-file.ts'
 import { AuditTrail } from './store/audit.ts'
+import type { Database } from './store/database.ts'
 import { History } from './store/history.ts'
 import { RecordingRows } from './store/recordings.ts'
 import { Registration } from './store/registration.ts'
@@ -147,6 +149,7 @@ export class App implements AsyncDisposable {
     stack.use(await this.#register(bridge, storage))
     stack.use(new Retention({ database: storage.database, log, clock }))
     await dependencies.checkAll()
+    void storage.database.ready.then(() => dependencies.poke('database'))
     const demo = storage.database.kind === 'embedded' || cli.demo ? await storage.ingresses.ensureDemo() : undefined
     if (cli.demo && demo && rtmp) this.#showDemo(rtmp.port, demo.streamKey)
     const loginToken = cli.login || isFirstRun ? auth.console.issueOneTimeToken() : undefined
@@ -265,9 +268,9 @@ export class App implements AsyncDisposable {
     if (!this.#config.webhooks.enabled) return
     const outbox = new WebhookDeliveries(database, { vault, clock })
     const settings = () => { const { timeout, concurrency } = this.#config.webhooks; return { timeoutMs: timeout, concurrency } }
-    this.#inBackground(signal => sendWebhooks({
+    this.#inBackground(signal => whenReady(database, signal, () => sendWebhooks({
       outbox, onNews: wake => events.onAppended(wake), post: (url, request) => this.#dialer.send(url, 'webhook', { method: 'POST', ...request }), clock, log: this.#log, settings
-    }, signal))
+    }, signal)))
   }
 
   #register (bridge: Bridge, { database, journal }: Storage): Promise<Registration> {
@@ -287,6 +290,12 @@ export class App implements AsyncDisposable {
     const running = work(this.#closing.signal).catch(error => this.#log.error({ error }, 'something in the background failed'))
     this.#stack.defer(() => running)
   }
+}
+
+/** The schema must be there first: a database that is away at the start may come an hour later. */
+async function whenReady (database: Database, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  await Promise.race([database.ready, aborted(signal)])
+  if (!signal.aborted) await work()
 }
 
 const rtmpUrl = (hostname: string, port: number): string => `rtmp://${hostname}:${port}/live`
