@@ -25,7 +25,7 @@ export class PacketHistory {
 
   constructor (limits: HistoryLimits = defaultHistoryLimits) {
     this.#limits = limits
-    this.#packets = new Array<RtpPacket | undefined>(limits.packets).fill(undefined)
+    this.#packets = Array.from({ length: limits.packets })
     this.#sequenceNumbers = new Uint16Array(limits.packets)
     this.#timestamps = new Uint32Array(limits.packets)
     this.#sentAt = new Float64Array(limits.packets)

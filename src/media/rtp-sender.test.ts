@@ -23,7 +23,7 @@ test('numbers go on over both wraps', () => {
 })
 
 test('a late packet gets the number it would have had, and padding leaves no gap', () => {
-  const padding = RtpPacket.parse(Buffer.from('a06000650000000000000001' + '00000004', 'hex')) // Sequence number 101.
+  const padding = RtpPacket.parse(Buffer.from('a0600065000000000000000100000004', 'hex')) // Sequence number 101.
   const out = through(rewriter(), [packet(100, 0), padding, packet(103, 0), packet(102, 0), packet(104, 0)]).map(pair => pair?.[0])
   assert.deepEqual(out, [0xfffe, undefined, 0, 0xffff, 1])
 })
@@ -80,7 +80,7 @@ function sender (rtx?: { ssrc: number, payloadType: number }): { target: RtpSend
 
 test('a sender prints its own header, and nothing of the source’s extensions', () => {
   const { target, sent } = sender()
-  target.write(RtpPacket.parse(Buffer.from('90e00001000000010000000a' + 'bede000110aa0000' + 'cafe', 'hex')))
+  target.write(RtpPacket.parse(Buffer.from('90e00001000000010000000abede000110aa0000cafe', 'hex')))
   assert.deepEqual({ ...sent[0], sequenceNumber: 0, timestamp: 0 }, { payloadType: 102, sequenceNumber: 0, timestamp: 0, ssrc: 7, payload: 'cafe' })
 })
 

@@ -60,13 +60,24 @@ export function offerIn ({ body }: FastifyRequest): string {
   return body
 }
 
-type Created = { readonly reply: FastifyReply, readonly path: string, readonly secret: string, readonly offer: Offer, readonly sections: readonly AnswerSection[], readonly transport: Transport, readonly transports: TransportHub, readonly links: readonly string[] }
+type Created = {
+  readonly reply: FastifyReply
+  readonly path: string
+  readonly secret: string
+  readonly offer: Offer
+  readonly sections: readonly AnswerSection[]
+  readonly transport: Transport
+  readonly transports: TransportHub
+  readonly links: readonly string[]
+}
 
 /** 201, with everything a client needs (RFC 9725 section 4.2). The answer holds all candidates. */
 export function sendAnswer ({ reply, path, secret, offer, sections, transport, transports, links }: Created): FastifyReply {
   const answer = printAnswer({ sections, transport: transport.local, candidates: transports.candidatesOf(transport), extmapAllowMixed: offer.extmapAllowMixed })
   for (const link of links) reply.header('link', link)
-  return reply.code(201).type(SDP).header('location', `${path}/sessions/${secret}`).header('etag', entityTag(transport)).header('cache-control', 'no-store').header('accept-patch', FRAGMENT).send(answer)
+  return reply.code(201).type(SDP).headers({
+    'location': `${path}/sessions/${secret}`, 'etag': entityTag(transport), 'cache-control': 'no-store', 'accept-patch': FRAGMENT
+  }).send(answer)
 }
 
 /** Names one ICE session (RFC 9725 section 4.3). */
@@ -94,7 +105,8 @@ export function commonRoutes (app: FastifyInstance, path: string, sessions: Http
  * @throws AppError `precondition_required`, `precondition_failed`, `unprocessable_sdp`
  */
 function trickle (session: HttpSession | undefined, ifMatch: string | undefined, body: unknown): void {
-  if (typeof body !== 'object' || body === null || !('fragment' in body)) throw new AppError('unsupported_media_type', `The body must be of content type ${FRAGMENT}.`)
+  if (typeof body !== 'object' || body === null || !('fragment' in body))
+    throw new AppError('unsupported_media_type', `The body must be of content type ${FRAGMENT}.`)
   const { ufrag, pwd } = parseFragment(String(body.fragment))
   if (ifMatch === undefined) throw new AppError('precondition_required', 'PATCH needs If-Match with the entity tag of the ICE session.')
   if (!session) throw new AppError('not_found', 'The session has ended.')

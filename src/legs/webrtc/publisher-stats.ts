@@ -1,5 +1,5 @@
 import type { CandidatePair } from '../../protocols/webrtc/transport.ts'
-import type { LegStats } from '../../room/leg.ts'
+import type { LegStats, LinkQuality } from '../../room/leg.ts'
 import type { Demux } from './demux.ts'
 import type { Intake } from './intake.ts'
 import type { Publishing } from './publishing.ts'
@@ -15,11 +15,14 @@ export function describePublisher ({ demux, publishing, pair, ...counters }: Pub
   const streams = Object.fromEntries(publishing.published.map(({ kind, codec }) => [kind, describe(codec.name, intakes.find(intake => intake.codec.kind === kind))]))
   return {
     ...counters,
-    ...intakes.length > 0 ? { quality: { packetsLost: sum(intakes, ({ reception }) => reception.lost), jitterMs: Math.max(...intakes.map(({ reception }) => reception.jitterMs)) } } : {},
+    ...intakes.length > 0 ? { quality: qualityOf(intakes) } : {},
     advice: [],
     detail: { ...streams, strayPackets: demux?.strays ?? 0, ice: pair && { local: pair.localType, remote: pair.remoteType, protocol: pair.protocol.toLowerCase() } }
   }
 }
+
+const qualityOf = (intakes: readonly Intake[]): LinkQuality =>
+  ({ packetsLost: sum(intakes, ({ reception }) => reception.lost), jitterMs: Math.max(...intakes.map(({ reception }) => reception.jitterMs)) })
 
 function describe (codec: string, intake: Intake | undefined): Record<string, unknown> {
   if (!intake) return { codec, flowing: false }

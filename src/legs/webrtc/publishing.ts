@@ -10,7 +10,13 @@ const feedback: ReadonlySet<string> = new Set(['nack', 'nack pli', 'ccm fir', 't
 const wantedExtensions: ReadonlySet<string> = new Set([ExtensionUri.mid, ExtensionUri.transportCc, ExtensionUri.audioLevel])
 
 /** One section of the answer in which something will come. */
-export type PublishedSection = { readonly kind: MediaKind, readonly mid: string, readonly codec: Codec, readonly negotiated: NegotiatedCodec, readonly extensions: readonly HeaderExtension[] }
+export type PublishedSection = {
+  readonly kind: MediaKind
+  readonly mid: string
+  readonly codec: Codec
+  readonly negotiated: NegotiatedCodec
+  readonly extensions: readonly HeaderExtension[]
+}
 export type Publishing = { readonly sections: readonly AnswerSection[], readonly published: readonly PublishedSection[] }
 
 /**
@@ -22,8 +28,10 @@ export function negotiatePublishing (offer: Offer): Publishing {
   const sections = offer.sections.map((offered): AnswerSection => {
     const { kind, mid } = offered
     if (kind !== 'audio' && kind !== 'video') return { offered, rejected: true }
-    if (offered.direction === 'recvonly' || offered.direction === 'inactive') throw new AppError('unprocessable_sdp', `Media section “${mid}” does not send: a publisher offers “a=sendonly”.`)
-    if (published.some(section => section.kind === kind)) throw new AppError('unprocessable_sdp', `The offer has two ${kind} sections; one participant publishes one of each.`)
+    const sends = offered.direction === 'sendonly' || offered.direction === 'sendrecv'
+    if (!sends) throw new AppError('unprocessable_sdp', `Media section “${mid}” does not send: a publisher offers “a=sendonly”.`)
+    const isSecond = published.some(section => section.kind === kind)
+    if (isSecond) throw new AppError('unprocessable_sdp', `The offer has two ${kind} sections; one participant publishes one of each.`)
     const section = receive(offered, kind)
     if (!section) throw new AppError('no_common_codec', `None of the ${kind} codecs offered is accepted here: ${preferred[kind].join(', ')}.`)
     published.push(section)

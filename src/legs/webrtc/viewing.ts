@@ -55,5 +55,6 @@ function nothingToSend (offer: Offer, scene: Scene): AppError {
   if (!media.some(receives)) return new AppError('unprocessable_sdp', 'No media section of the offer receives: a viewer offers “a=recvonly”.')
   const offered = [...new Set(media.flatMap(section => section.codecs.map(({ name }) => name)))].slice(0, 16).join(', ')
   const published = [scene.video, scene.audio].filter(track => track !== undefined).map(track => track.codec.name).join(', ')
-  return new AppError('no_common_codec', `The offer has ${offered || 'no codec that is known'}; needed are ${published || 'H264'}${scene.audio ? ' or, for the sound, opus' : ''}.`)
+  const needed = `${published || 'H264'}${scene.audio ? ' or, for the sound, opus' : ''}`
+  return new AppError('no_common_codec', `The offer has ${offered || 'no codec that is known'}; needed are ${needed}.`)
 }

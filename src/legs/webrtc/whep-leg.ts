@@ -68,7 +68,15 @@ export class WhepLeg implements Leg {
 
   stats (): LegStats {
     const { transport, viewing } = this.#options
-    return describeViewer({ outlets: this.#outlets, viewing, pair: transport.pair, packetsIn: this.#packetsIn, bytesIn: this.#bytesIn, showing: this.#subject?.identity, advice: [...this.#advice.values()] })
+    return describeViewer({
+      outlets: this.#outlets,
+      viewing,
+      pair: transport.pair,
+      packetsIn: this.#packetsIn,
+      bytesIn: this.#bytesIn,
+      showing: this.#subject?.identity,
+      advice: [...this.#advice.values()]
+    })
   }
 
   #outlet ({ codec, negotiated, stream: { ssrc, rtxSsrc } }: ViewedSection): Outlet {
@@ -91,7 +99,8 @@ export class WhepLeg implements Leg {
   /** What cannot be shown is said in the session's status; the rest goes on. */
   #attach (outlet: Outlet, kind: MediaKind, track: Track, log: Logger): void {
     try {
-      if (kind === 'video' && track.codec.name !== outlet.codec.name) throw new AppError('no_common_codec', `the picture is now ${track.codec.name}; ${outlet.codec.name} was agreed on`)
+      const foreign = kind === 'video' && track.codec.name !== outlet.codec.name
+      if (foreign) throw new AppError('no_common_codec', `the picture is now ${track.codec.name}; ${outlet.codec.name} was agreed on`)
       outlet.attach(kind === 'audio' ? track.as([outlet.codec], this.#options.transcode) : track)
       this.#advice.delete(kind)
     } catch (error) {
@@ -149,7 +158,9 @@ export class WhepLeg implements Leg {
 
 function adviceFor (kind: MediaKind, track: Track, error: AppError): Advice {
   if (kind === 'audio') {
-    return { code: error.code, message: `The viewer hears nothing: the sound is ${track.codec.name}, and ${error.message}`, remedy: 'Install the optional dependency node-av, or publish Opus.' }
+    const message = `The viewer hears nothing: the sound is ${track.codec.name}, and ${error.message}`
+    return { code: error.code, message, remedy: 'Install the optional dependency node-av, or publish Opus.' }
   }
-  return { code: error.code, message: `The viewer sees nothing: ${error.message}.`, remedy: 'The viewer connects anew, or the publisher sends the codec it sent before.' }
+  const message = `The viewer sees nothing: ${error.message}.`
+  return { code: error.code, message, remedy: 'The viewer connects anew, or the publisher sends the codec it sent before.' }
 }

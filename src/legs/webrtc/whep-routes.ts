@@ -49,7 +49,7 @@ async function watch (request: FastifyRequest<ViewRequest>, reply: FastifyReply,
   if (!participant) {
     // Section 4.4: 409 with Retry-After until there is something to watch.
     reply.header('retry-after', String(RETRY_AFTER_S))
-    throw new AppError('not_live', wanted === undefined ? `Nobody is sending audio or video in room “${room}”.` : `“${wanted}” is not sending audio or video in room “${room}”.`)
+    throw new AppError('not_live', `${wanted === undefined ? 'Nobody' : `Nobody called “${wanted.slice(0, 128)}”`} is sending audio or video in room “${room}”.`)
   }
   const cname = participant.info.id
   const viewing = negotiateViewing(offer, sceneOf(participant), cname)

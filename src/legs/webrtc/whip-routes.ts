@@ -8,6 +8,7 @@ import type { WebRtcRoutesOptions } from './whep-routes.ts'
 import { WhipLeg } from './whip-leg.ts'
 
 const IDENTITY = /^[^\p{Cc}\p{Cs}]{1,128}$/u
+const IDENTITY_FORM = '1 to 128 printable characters'
 
 export type WhipRoutesOptions = Omit<WebRtcRoutesOptions, 'transcode'>
 type PublishRequest = { Params: { room: string }, Querystring: { identity?: string } }
@@ -28,7 +29,9 @@ async function publish (request: FastifyRequest<PublishRequest>, reply: FastifyR
   const { bridge, transports, settings, clock } = options
   const { params: { room }, query: { identity = `whip-${randomBytes(4).toString('hex')}` } } = request
   const offer = parseOffer(offerIn(request))
-  if (!IDENTITY.test(identity)) throw new AppError('bad_request', 'identity: expected 1 to 128 printable characters', { problems: [{ field: 'identity', expected: '1 to 128 printable characters' }] })
+  if (!IDENTITY.test(identity)) {
+    throw new AppError('bad_request', `identity: expected ${IDENTITY_FORM}`, { problems: [{ field: 'identity', expected: IDENTITY_FORM }] })
+  }
   const publishing = negotiatePublishing(offer)
   await makeWay(options, room, identity)
   const transport = transports.accept(offer.transport)

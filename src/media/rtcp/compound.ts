@@ -2,7 +2,9 @@ import { ByteReader, ByteWriter } from '../../lib/bytes.ts'
 import { ProtocolError } from '../../lib/errors.ts'
 import { readBitrateEstimate, readFullIntraRequest, readNack, readPictureLoss, writeBitrateEstimate, writeFullIntraRequest, writeNack } from './feedback.ts'
 import { FeedbackType, HEADER_BYTES, MAX_COUNT, PacketType, type RtcpPacket, VERSION_2 } from './packet.ts'
-import { readGoodbye, readReceiverReport, readSenderReport, readSourceDescription, writeGoodbye, writeReceiverReport, writeSenderReport, writeSourceDescription } from './reports.ts'
+import {
+  readGoodbye, readReceiverReport, readSenderReport, readSourceDescription, writeGoodbye, writeReceiverReport, writeSenderReport, writeSourceDescription
+} from './reports.ts'
 import { readTransportFeedback, writeTransportFeedback } from './transport-cc.ts'
 
 /** Whether these bytes are RTCP, among packets that are RTP or RTCP (RFC 5761 section 4). */

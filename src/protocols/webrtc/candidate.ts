@@ -4,10 +4,14 @@ import type { Candidate } from './sdp-types.ts'
 const MAX_PORT = 65_535
 const MAX_LINE_CHARACTERS = 512
 
-/** Reads the value of an `a=candidate` line. @returns undefined for one nobody here could use: malformed, or a name instead of an address. */
+/**
+ * Reads the value of an `a=candidate` line.
+ * @returns undefined for one nobody here could use: malformed, or a name instead of an address
+ */
 export function parseCandidate (line: string): Candidate | undefined {
   if (line.length > MAX_LINE_CHARACTERS) return undefined
-  const [foundation = '', component, transport = '', priority, address = '', port, typ, type = '', ...rest] = line.replace(/^(a=)?candidate:/, '').trim().split(/\s+/)
+  const words = line.replace(/^(a=)?candidate:/, '').trim().split(/\s+/)
+  const [foundation = '', component, transport = '', priority, address = '', port, typ, type = '', ...rest] = words
   const protocol = transport.toLowerCase()
   if (typ !== 'typ' || (protocol !== 'udp' && protocol !== 'tcp') || isIP(address) === 0) return undefined
   const numbers = [Number(component), Number(priority), Number(port)]

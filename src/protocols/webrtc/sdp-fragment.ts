@@ -7,7 +7,12 @@ export const MAX_FRAGMENT_BYTES = 16 * 1024
 const MAX_LINES = 200
 
 /** What `application/trickle-ice-sdpfrag` says (RFC 8840 section 9). */
-export type SdpFragment = { readonly ufrag: string | undefined, readonly pwd: string | undefined, readonly candidates: readonly Candidate[], readonly endOfCandidates: boolean }
+export type SdpFragment = {
+  readonly ufrag: string | undefined
+  readonly pwd: string | undefined
+  readonly candidates: readonly Candidate[]
+  readonly endOfCandidates: boolean
+}
 
 /** @throws AppError `unprocessable_sdp`. Candidates nobody here could use are left out, as RFC 9725 section 4.3.1 asks. */
 export function parseFragment (text: string): SdpFragment {

@@ -16,7 +16,11 @@ const PWD = /^[A-Za-z0-9+/]{22,256}$/
 const FINGERPRINT = /^([0-9A-Fa-f]{2}:){15,63}[0-9A-Fa-f]{2}$/
 const HASHES = new Set(['sha-1', 'sha-224', 'sha-256', 'sha-384', 'sha-512'])
 /** What RFC 3551 says where SDP is silent. */
-const staticPayloadTypes: Readonly<Record<number, { name: string, clockRate: number }>> = { 0: { name: 'pcmu', clockRate: 8000 }, 8: { name: 'pcma', clockRate: 8000 }, 9: { name: 'g722', clockRate: 8000 } }
+const staticPayloadTypes: Readonly<Record<number, { name: string, clockRate: number }>> = {
+  0: { name: 'pcmu', clockRate: 8000 },
+  8: { name: 'pcma', clockRate: 8000 },
+  9: { name: 'g722', clockRate: 8000 }
+}
 
 const refuse = (what: string): AppError => new AppError('unprocessable_sdp', what)
 
@@ -49,7 +53,8 @@ function section (media: MediaDescription, session: SessionDescription, index: n
   const formats = String(media.payloads ?? '').trim()
   const mid = String(media.mid ?? '')
   if (!TOKEN.test(mid)) throw refuse(`media section ${index} has no usable “a=mid”`)
-  if (!TOKEN.test(String(media.type)) || !/^[A-Za-z/]{1,32}$/.test(String(media.protocol)) || !/^[\w .-]{0,1024}$/.test(formats)) throw refuse(`media section “${mid}” has a malformed “m=” line`)
+  const readable = TOKEN.test(String(media.type)) && /^[A-Za-z/]{1,32}$/.test(String(media.protocol)) && /^[\w .-]{0,1024}$/.test(formats)
+  if (!readable) throw refuse(`media section “${mid}” has a malformed “m=” line`)
   const codecs = media.type === 'audio' || media.type === 'video' ? codecsOf(media, formats, mid) : []
   const [msid] = media.msid ?? []
   return {
@@ -77,7 +82,8 @@ function codecsOf (media: MediaDescription, formats: string, mid: string): SdpCo
     const known = map ? { name: String(map.codec).toLowerCase(), clockRate: Number(map.rate) } : staticPayloadTypes[payloadType]
     if (!known || !TOKEN.test(known.name) || !Number.isInteger(known.clockRate)) continue // An unmapped type cannot be chosen.
     const config = media.fmtp?.find(fmtp => fmtp.payload === payloadType)?.config
-    const feedback = (media.rtcpFb ?? []).filter(fb => fb.payload === payloadType || fb.payload === '*').map(fb => fb.subtype ? `${fb.type} ${fb.subtype}` : fb.type)
+    const feedback = (media.rtcpFb ?? []).filter(fb => fb.payload === payloadType || fb.payload === '*')
+      .map(fb => fb.subtype ? `${fb.type} ${fb.subtype}` : fb.type)
     codecs.push({ payloadType, ...known, channels: Number(map?.encoding ?? 1), parameters: config === undefined ? {} : parametersOf(config), feedback })
   }
   return codecs
@@ -114,7 +120,9 @@ function checkMids (sections: readonly OfferedSection[]): void {
 function checkBundle (session: SessionDescription, sections: readonly OfferedSection[]): MediaDescription {
   const group = String(session.groups?.find(g => g.type === 'BUNDLE')?.mids ?? '').split(' ').filter(Boolean)
   const outside = sections.find(({ mid }) => !group.includes(mid))
-  if (outside && sections.length > 1) throw refuse(`media section “${outside.mid}” is not in the BUNDLE group: all media must share one transport (bundlePolicy “max-bundle”)`)
+  if (outside && sections.length > 1) {
+    throw refuse(`media section “${outside.mid}” is not in the BUNDLE group: all media must share one transport (bundlePolicy “max-bundle”)`)
+  }
   const media = session.media
   if (media.some(m => m.type !== 'application' && m.rtcpMux === undefined)) throw refuse('RTP and RTCP must share one port: “a=rtcp-mux” is missing')
   return media.find(m => String(m.mid) === group[0]) ?? media[0]!

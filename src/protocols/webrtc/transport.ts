@@ -78,7 +78,13 @@ export class Transport implements AsyncDisposable {
     const pair = this.#state === 'connected' ? this.#connection.getSelectedCandidatePair() : null
     if (!pair) return undefined
     const { local, remote } = pair
-    return { local: `${local.address}:${local.port}`, remote: `${remote.address}:${remote.port}`, localType: local.type, remoteType: remote.type, protocol: local.transportType }
+    return {
+      local: `${local.address}:${local.port}`,
+      remote: `${remote.address}:${remote.port}`,
+      localType: local.type,
+      remoteType: remote.type,
+      protocol: local.transportType
+    }
   }
 
   async close (): Promise<void> {
