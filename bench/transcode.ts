@@ -3,15 +3,15 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { silentLogger } from '../src/lib/log.ts'
 import { opus } from '../src/media/codec.ts'
 import { encoderFormats } from '../src/media/worker/audio-formats.ts'
 import { MediaWorkers } from '../src/media/worker/pool.ts'
 import { type AacStream, adtsStream } from '../test/support/aac-frames.ts'
+import { until } from '../test/support/until.ts'
 import { usageOf } from './harness/process-tree.ts'
 import { atMost, type Bench, type Report, round } from './harness/report.ts'
-import { inTurn } from './harness/rounds.ts'
+import { inTurn, ROUNDS } from './harness/rounds.ts'
 
 const SECONDS = 120
 const WARM_SECONDS = 20
@@ -27,14 +27,14 @@ function cpuOf (...command: [string, ...string[]]): number {
 /** CPU of one worker for each second of media, once it runs. */
 async function ours (source: AacStream): Promise<{ cpuMs: number }> {
   await using workers = new MediaWorkers({ log: silentLogger, size: 1 })
-  let until = -Infinity
-  using job = workers.transcode({ from: source.codec, to: opus }, { packet: time => { until = time }, failed: error => { throw error } })
+  let reached = -Infinity
+  using job = workers.transcode({ from: source.codec, to: opus }, { packet: time => { reached = time }, failed: error => { throw error } })
   const feed = async (from: number, to: number): Promise<void> => {
     for (const { time, data } of source.frames.filter(frame => frame.time >= from && frame.time < to)) {
       job.push(time, data)
-      while (time - until > 2_000 && time > 2_000) await sleep(1)
+      if (time - reached > 1_000) await until('the worker keeps up', () => time - reached < 500 || time < 1_000)
     }
-    while (until < to - 100) await sleep(1)
+    await until('the end', () => reached >= to - 100)
   }
   await feed(-Infinity, WARM_SECONDS * 1000)
   const { pid } = workers.stats().workers[0]!
@@ -56,7 +56,7 @@ async function run (): Promise<Report> {
     const file = path.join(folder, 'source.aac')
     execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', `anoisesrc=c=pink:a=0.3:d=${SECONDS}:r=44100,tremolo=f=3:d=0.8,aformat=channel_layouts=stereo`, '-c:a', 'aac', '-b:a', '128k', file])
     const source = adtsStream(readFileSync(file), 44100, 2)
-    const medians = await inTurn([{ name: 'ours', measure: () => ours(source) }, { name: 'ffmpeg', measure: async () => ffmpeg(file) }])
+    const medians = await inTurn([{ name: 'ours', measure: () => ours(source) }, { name: 'ffmpeg', measure: async () => ffmpeg(file) }], Math.max(ROUNDS, 8))
     const [mine, theirs] = [medians.get('ours')!.cpuMs, medians.get('ffmpeg')!.cpuMs]
     return {
       title: 'AAC 44.1 kHz stereo to Opus 96 kbit/s: CPU for one second of sound',

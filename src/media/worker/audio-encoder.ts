@@ -47,15 +47,13 @@ export class AudioEncoder implements Disposable {
    * @param sink gets each packet, which it must copy, with the time at which its sound is to be played, counted in samples
    */
   encode (time: number, sink: (time: number, data: Buffer) => void): void {
-    this.#frame.pts = BigInt(time)
     this.#times.push(time)
     this.#context.sendFrameSync(this.#frame)
-    while (this.#context.receivePacketSync(this.#packet) >= 0) {
-      const data = this.#packet.data
-      const at = this.#times.shift() ?? time
-      if (data) sink(at - this.format.lookahead, data)
-      this.#packet.unref()
-    }
+    if (this.#context.receivePacketSync(this.#packet) < 0) return // The first frame of an encoder that keeps one back.
+    const data = this.#packet.data
+    const at = this.#times.shift() ?? time
+    if (data) sink(at - this.format.lookahead, data)
+    this.#packet.unref()
   }
 
   [Symbol.dispose] (): void {

@@ -170,8 +170,8 @@ export class MediaWorkers implements AsyncDisposable {
   #loseAll (reason: string): void {
     this.#unavailable = reason
     this.#log.error({ cause: reason }, 'transcoding is not available: the native library does not load')
-    for (const job of [...this.#jobs.values()]) this.#fail(job, 'transcoding_unavailable', reason)
-    for (const worker of [...this.#workers.keys()]) this.#retire(worker)
+    for (const job of this.#jobs.values()) this.#fail(job, 'transcoding_unavailable', reason)
+    for (const worker of this.#workers.keys()) this.#retire(worker)
   }
 
   #fail (job: Job | undefined, code: ErrorCode, reason: string): void {
