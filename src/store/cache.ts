@@ -15,6 +15,8 @@ export interface Cache extends AsyncDisposable {
   /** Where it is, without credentials. */
   readonly endpoint: string
   readonly pool: Pick<PoolStatistics, 'active' | 'idle' | 'waiting' | 'max'>
+  /** Called when it did not answer: it may be away. */
+  onTrouble: () => void
   /** Replaces what was there. */
   set (key: string, value: CacheValue, ttlSeconds: number): Promise<void>
   /** Keeps a value for longer. @returns false when it is gone */

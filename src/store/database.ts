@@ -51,6 +51,8 @@ export class Database implements AsyncDisposable {
   /** Where it is, without credentials. */
   readonly endpoint: string
   readonly db: Kysely<Tables>
+  /** Called when the server did not answer somebody: it may be away. */
+  onTrouble: () => void = () => {}
   /** Resolves when the schema is there. Never rejects. */
   readonly ready: Promise<void>
   readonly #postgres: EmbeddedPostgres | undefined
@@ -64,6 +66,7 @@ export class Database implements AsyncDisposable {
     this.db = db
     this.#postgres = postgres
     this.#pool = pool
+    pool.onTrouble = () => this.onTrouble()
     this.#scope = scope
     this.ready = prepared.then(() => { this.#isReady = true })
   }

@@ -10,6 +10,7 @@ const MAX_KEYS = 100_000
 export class MemoryCache implements Cache {
   readonly kind = 'memory'
   readonly endpoint = 'memory'
+  onTrouble = (): void => {}
   readonly pool = { active: 0, idle: 0, waiting: 0, max: 0 }
   readonly #clock: Clock
   readonly #entries = new Map<string, Entry>()

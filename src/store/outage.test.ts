@@ -128,6 +128,27 @@ suite('PostgreSQL away', { skip: missing('pg_ctlcluster') }, () => {
     assert.deepEqual(types, ['conference.started', 'conference.ended', 'conference.started'])
   })
 
+  test('killed with -9 while PostgreSQL is away: what the journal had taken is there after both are back, once', async () => {
+    using folder = temporaryFolder()
+    const url = await server.database()
+    await server.stop()
+    const writer = new StoreWriter(folder.path, 'bridge-1', url)
+    assert.equal(await writer.line(), 'ready')
+    await eventually(async () => writer.said.length > 50)
+    await writer.kill()
+    const [, ...told] = writer.said
+    await server.start()
+    await using database = await open(url, folder.path)
+    await database.ready
+    await using journal = await StoreJournal.open({ database, bridgeId: 'bridge-1', dataDir: folder.path, log, clock })
+    await journal.settled()
+    const rows = new Set((await database.db.selectFrom('external_sessions').select('session_id').execute()).map(row => row.session_id))
+    assert.deepEqual(told.filter(id => !rows.has(id)), [])
+    const events = await database.db.selectFrom('events').select('session_id').where('type', '=', 'session.starting').execute()
+    assert.equal(events.length, rows.size)
+    assert.equal(new Set(events.map(event => event.session_id)).size, rows.size)
+  })
+
   test('a journal without room refuses changes, says so, and puts the rows right afterwards', async () => {
     using folder = temporaryFolder()
     await using database = await open(await server.database(), folder.path)

@@ -36,6 +36,8 @@ const parsers: pg.CustomTypesConfig = {
  */
 export class BoundedPool implements PostgresPool {
   readonly options: object
+  /** Called when the server did not answer: it may be away. */
+  onTrouble: () => void = () => {}
   readonly #pool: pg.Pool
 
   constructor ({ statementTimeoutMs, connectTimeoutMs, ...config }: PoolOptions, log: Logger) {
@@ -48,7 +50,10 @@ export class BoundedPool implements PostgresPool {
       application_name: 'auralink-ingress-egress',
       keepAlive: true
     })
-    this.#pool.on('error', error => log.warn({ error: messageOf(error) }, 'an idle database connection broke'))
+    this.#pool.on('error', error => {
+      log.warn({ error: messageOf(error) }, 'an idle database connection broke')
+      this.onTrouble()
+    })
     this.options = this.#pool.options
   }
 
@@ -57,7 +62,15 @@ export class BoundedPool implements PostgresPool {
     return { active: totalCount - idleCount, idle: idleCount, total: totalCount, waiting: waitingCount, max: this.#pool.options.max }
   }
 
-  async connect (): Promise<PostgresPoolClient> { return lend(await this.#pool.connect()) }
+  async connect (): Promise<PostgresPoolClient> {
+    try {
+      return lend(await this.#pool.connect(), () => this.onTrouble())
+    } catch (error) {
+      this.onTrouble()
+      throw error
+    }
+  }
+
   end (): Promise<void> { return this.#pool.end() }
 }
 
@@ -67,7 +80,7 @@ const sessionOptions = (settings: Record<string, string | number>): string =>
 const lent = new WeakMap<pg.PoolClient, PostgresPoolClient>()
 
 /** The same object for the same connection each time: kysely knows its connections by identity. */
-function lend (client: pg.PoolClient): PostgresPoolClient {
+function lend (client: pg.PoolClient, onTrouble: () => void): PostgresPoolClient {
   const known = lent.get(client)
   if (known) return known
   let broken: Error | undefined
@@ -78,7 +91,10 @@ function lend (client: pg.PoolClient): PostgresPoolClient {
     try {
       return await client.query(text, values as unknown[])
     } catch (error) {
-      if (!(error instanceof pg.DatabaseError)) broken = error as Error // Not the server's answer: there was none.
+      if (!(error instanceof pg.DatabaseError)) { // Not the server's answer: there was none.
+        broken = error as Error
+        onTrouble()
+      }
       throw error
     }
   }

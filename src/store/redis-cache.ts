@@ -39,6 +39,7 @@ export function openCache (options: RedisOptions, tools: Surroundings): Cache {
  */
 export class RedisCache implements Cache {
   readonly kind = 'redis'
+  onTrouble: () => void = () => {}
   readonly endpoint: string
   readonly #client: ReturnType<typeof makeClient>
   readonly #prefix: string
@@ -53,6 +54,7 @@ export class RedisCache implements Cache {
     this.#client = makeClient(options, this.#timeoutMs)
     this.#client.on('error', error => {
       tally.count('Redis is not there; nothing depends on it', { error: messageOf(error) || error.constructor.name })
+      this.onTrouble()
     })
     this.#client.on('ready', () => log.info({ endpoint: this.endpoint }, 'connected to Redis'))
     this.#client.connect().catch(() => {}) // Said by the error event; rejects only when closed before it was ever connected.
