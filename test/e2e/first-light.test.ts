@@ -18,6 +18,8 @@ const WATCH_MS = 20_000
 const SETTLED_MS = 3_000
 const SHARE = 0.99
 const MAX_OFFSET_MS = 100
+/** Over 12 s: a delay that grows is a delay of seconds in an hour; a busy machine shows a frame late now and then. */
+const MAX_DRIFT_MS = 250
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
 const missed = (seen: number, due: number): boolean => seen < Math.floor(due * SHARE) // The window's edges may cost one or gain one.
@@ -75,7 +77,7 @@ function checkViewer (seen: Seen): void {
   const offsets = flashes!.map(flash => beeps!.map(beep => beep - flash).reduce((a, b) => Math.abs(a) < Math.abs(b) ? a : b))
   assert.ok(Math.abs(median(offsets)) <= MAX_OFFSET_MS, `sound comes ${median(offsets)} ms after the picture`)
   const drift = median(flashes!.slice(-5).map((time, i) => time - flashes!.slice(0, 5)[i]! - (flashes!.length - 5) * 1000))
-  assert.ok(Math.abs(drift) < 100, `the delay grew by ${drift} ms (flashes at ${flashes!.map(second).join(' ')})`)
+  assert.ok(Math.abs(drift) < MAX_DRIFT_MS, `the delay grew by ${drift} ms (flashes at ${flashes!.map(second).join(' ')})`)
 }
 
 async function download (service: Service, id: string, file: string): Promise<void> {
