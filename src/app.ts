@@ -130,6 +130,7 @@ export class App implements AsyncDisposable {
     const rtmp = config.rtmp.enabled ? await this.#openRtmp(bridge, storage) : undefined
     const transports = stack.use(await this.#openTransports())
     const dependencies = stack.use(new Dependencies({ checks: checksOf(config, storage, dashboard), clock, log, intervalMs: config.health.checkInterval, timeoutMs: config.health.dependencyTimeout }))
+    doubt(dependencies, storage)
     const { auth, keyFile, isFirstRun } = await openAccess({ config, database: storage.database, clock, log, fetch: (url, init) => dialer.fetch('service')(url, init) })
     const pools = poolsOf(storage)
     const metrics = stack.use(new Metrics({
@@ -149,7 +150,6 @@ export class App implements AsyncDisposable {
     stack.use(await this.#register(bridge, storage))
     stack.use(new Retention({ database: storage.database, log, clock }))
     await dependencies.checkAll()
-    void storage.database.ready.then(() => dependencies.poke('database'))
     const demo = storage.database.kind === 'embedded' || cli.demo ? await storage.ingresses.ensureDemo() : undefined
     if (cli.demo && demo && rtmp) this.#showDemo(rtmp.port, demo.streamKey)
     const loginToken = cli.login || isFirstRun ? auth.console.issueOneTimeToken() : undefined
@@ -290,6 +290,13 @@ export class App implements AsyncDisposable {
     const running = work(this.#closing.signal).catch(error => this.#log.error({ error }, 'something in the background failed'))
     this.#stack.defer(() => running)
   }
+}
+
+/** Who meets trouble has the probes look at once: `/ready` then knows within seconds, however seldom it looks by itself. */
+function doubt (dependencies: Dependencies, { database, cache }: Storage): void {
+  database.onTrouble = () => dependencies.poke('database')
+  cache.onTrouble = () => dependencies.poke('redis')
+  void database.ready.then(() => dependencies.poke('database'))
 }
 
 /** The schema must be there first: a database that is away at the start may come an hour later. */
