@@ -18,7 +18,8 @@ export class ManifestFile {
   readonly #owner: Owner
   readonly #log: Logger
   #wanted: RecordingInfo | undefined
-  #saving: Promise<void> | undefined
+  #busy = false
+  #saved: Promise<void> = Promise.resolve()
 
   constructor (folder: string, owner: Owner, log: Logger) {
     this.#folder = folder
@@ -29,13 +30,14 @@ export class ManifestFile {
   /** Does not wait: what is saved last is what is found later. */
   save (info: RecordingInfo): void {
     this.#wanted = info
-    this.#saving ??= this.#saveAll().finally(() => { this.#saving = undefined })
+    if (!this.#busy) this.#saved = this.#saveAll()
   }
 
   /** Until everything is on the disk. */
-  async settled (): Promise<void> { await this.#saving }
+  async settled (): Promise<void> { await this.#saved }
 
   async #saveAll (): Promise<void> {
+    this.#busy = true
     for (let info = this.#wanted; info; info = this.#wanted) {
       this.#wanted = undefined
       try {
@@ -44,6 +46,7 @@ export class ManifestFile {
         this.#log.error({ error: messageOf(error), recording: info.id }, 'the manifest of a recording cannot be written')
       }
     }
+    this.#busy = false
   }
 
   /** Under another name first: at any time there is a whole manifest, the old one or the new one. */

@@ -40,9 +40,11 @@ export type MovieFileOptions = {
 export class MovieFile {
   readonly #options: MovieFileOptions
   readonly #opened: Promise<FileHandle>
-  readonly #queue = new BoundedQueue<Fragment>(MAX_QUEUED_FRAGMENTS)
+  readonly #queue = new BoundedQueue<Fragment>(MAX_QUEUED_FRAGMENTS + 1) // The last one of all is not asked whether there is room.
   #queuedBytes = 0
-  #writing: Promise<void> | undefined
+  /** One write is in flight, and the queue is being emptied; `written` resolves when it is. */
+  #busy = false
+  #written: Promise<void> = Promise.resolve()
   #flushing: Promise<void> | undefined
   #flushedAt: number
   /** Bytes on the way to the disk, of whole fragments. */
@@ -63,13 +65,12 @@ export class MovieFile {
   get full (): boolean { return this.#queuedBytes >= MAX_QUEUED_BYTES || this.#queue.length >= MAX_QUEUED_FRAGMENTS }
   /** It has caught up. */
   get relaxed (): boolean { return this.#queuedBytes < MAX_QUEUED_BYTES / 2 }
-  get failure (): AppError | undefined { return this.#failure }
 
   /** Ask `full` before. */
   append (fragment: Fragment): void {
     if (this.#failure || !this.#queue.push(fragment)) return
     this.#queuedBytes += fragment.bytes
-    this.#writing ??= this.#writeQueue().catch(error => this.#fail(error)).finally(() => { this.#writing = undefined })
+    if (!this.#busy) this.#written = this.#writeQueue()
   }
 
   /** Flushes what has waited long enough. Called once in a while, also when nothing is written. */
@@ -84,7 +85,7 @@ export class MovieFile {
    * @returns undefined if there is nothing in it
    */
   async finish (ending: () => Ending): Promise<{ sizeBytes: number, durationMs: number } | undefined> {
-    await this.#writing
+    await this.#written
     await this.#flushing
     await using handle = await this.#opened
     if (this.#size === 0) return undefined
@@ -93,14 +94,21 @@ export class MovieFile {
   }
 
   async #writeQueue (): Promise<void> {
-    const handle = await this.#opened
-    for (let fragment = this.#queue.shift(); fragment; fragment = this.#queue.shift()) {
-      await writeAll(handle, fragment.buffers, fragment.bytes, this.#size)
-      this.#size += fragment.bytes
-      this.#queuedBytes -= fragment.bytes
-      this.#dirty = true
-      fragment.release()
-      this.tick()
+    this.#busy = true
+    try {
+      const handle = await this.#opened
+      for (let fragment = this.#queue.shift(); fragment; fragment = this.#queue.shift()) {
+        await writeAll(handle, fragment.buffers, fragment.bytes, this.#size)
+        this.#size += fragment.bytes
+        this.#queuedBytes -= fragment.bytes
+        this.#dirty = true
+        fragment.release()
+        this.tick()
+      }
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      this.#busy = false // In the same breath in which the queue was found empty: nothing can be appended in between.
     }
   }
 
@@ -127,7 +135,7 @@ async function create (file: string): Promise<FileHandle> {
 }
 
 /** Makes a plain MP4 of a file of fragments, `end` bytes long. @returns its size */
-export async function finishFile (handle: FileHandle, end: number, { movie, header, headerOffset }: Ending): Promise<number> {
+async function finishFile (handle: FileHandle, end: number, { movie, header, headerOffset }: Ending): Promise<number> {
   await handle.truncate(end)
   try {
     await writeAll(handle, [movie], movie.length, end)

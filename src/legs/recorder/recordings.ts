@@ -170,7 +170,10 @@ export class Recordings implements AsyncDisposable {
       id, room, participant, name, state: 'starting', partial: false, gaps: [], createdAt: new Date(clock.wall()), startedAt: undefined, endedAt: undefined,
       durationMs: 0, sizeBytes: 0, parts: [], reason: '', errorCode: undefined
     }
-    return new Recording(info, folder, { manifest: new ManifestFile(folder, this.#shelf.owner, log), store, clock })
+    const manifest = new ManifestFile(folder, this.#shelf.owner, log)
+    manifest.save(info)
+    await manifest.settled() // Before there is a file: whoever finds one knows whose it is.
+    return new Recording(info, folder, { manifest, store, clock })
   }
 
   /** Keeps what there is to know of it, and lets go of the rest. */

@@ -6,7 +6,7 @@ const DEFAULT_BASE_IS_MOOF = 0x020000
 export const TrunFlag = { dataOffset: 0x001, firstSampleFlags: 0x004, duration: 0x100, size: 0x200, flags: 0x400, compositionOffset: 0x800 } as const
 
 /** sample_flags: depends on no other sample; or depends on others and is no place to start. */
-export const KEYFRAME_FLAGS = 0x02000000
+const KEYFRAME_FLAGS = 0x02000000
 const OTHER_FLAGS = 0x01010000
 export const NON_SYNC = 0x00010000
 
