@@ -171,10 +171,10 @@ async function prepare (connection: PoolOptions, migration: Migrating, { log, cl
 async function bringUpToDate (connection: PoolOptions, { autoMigrate, schema }: Migrating, log: Logger): Promise<void> {
   const db = kyselyOn<never>(new BoundedPool({ ...connection, statementTimeoutMs: MIGRATION_TIMEOUT_MS }, log))
   try {
-    const pending = autoMigrate ? [] : await pendingMigrations(db, schema)
-    if (pending.length > 0) throw new AppError('conflict', `the schema lacks ${pending.join(', ')}: set DB_AUTO_MIGRATE=true once`)
-    const done = autoMigrate ? await migrate(db, schema) : []
-    if (done.length > 0) log.info({ migrations: done }, 'the database schema was brought up to date')
+    const pending = await pendingMigrations(db, schema)
+    if (pending.length === 0) return
+    if (!autoMigrate) throw new AppError('conflict', `the schema lacks ${pending.join(', ')}: set DB_AUTO_MIGRATE=true once`)
+    log.info({ migrations: await migrate(db, schema) }, 'the database schema was brought up to date')
   } finally {
     await db.destroy()
   }
