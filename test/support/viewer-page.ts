@@ -38,7 +38,7 @@ function look (video, answeredAt) {
   const canvas = new OffscreenCanvas(16, 9)
   const context = canvas.getContext('2d', { willReadFrequently: true })
   let bright = false
-  const onFrame = () => {
+  const onFrame = (_now, { presentationTime }) => {
     state.firstFrameMs ??= performance.now() - answeredAt
     state.frames++
     context.drawImage(video, 0, 0, 16, 9)
@@ -46,7 +46,7 @@ function look (video, answeredAt) {
     let sum = 0
     for (let i = 0; i < data.length; i += 4) sum += data[i] + data[i + 1] + data[i + 2]
     const luma = sum / (data.length / 4 * 3)
-    if (!bright && luma > 170) state.flashes.push(Date.now())
+    if (!bright && luma > 170) state.flashes.push(Math.round(performance.timeOrigin + presentationTime))
     bright = luma > (bright ? 110 : 170)
     video.requestVideoFrameCallback(onFrame)
   }
@@ -57,7 +57,8 @@ async function listen (stream) {
   const source = 'registerProcessor("ear", class extends AudioWorkletProcessor { constructor () { super(); this.loud = false; this.quiet = 0 } process ([[samples]]) { if (!samples) return true; let peak = 0; for (const s of samples) peak = Math.max(peak, Math.abs(s)); if (peak > 0.1) { if (!this.loud) { this.loud = true; this.port.postMessage(currentTime) } this.quiet = 0 } else if (this.loud && ++this.quiet > 20) this.loud = false; return true } })'
   await context.audioWorklet.addModule(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })))
   const ear = new AudioWorkletNode(context, 'ear')
-  ear.port.onmessage = () => state.beeps.push(Date.now())
+  // When it was heard, not when this busy thread came to hear of it.
+  ear.port.onmessage = ({ data }) => state.beeps.push(Math.round(Date.now() - (context.currentTime - data) * 1000))
   context.createMediaStreamSource(new MediaStream(stream.getAudioTracks())).connect(ear).connect(context.destination)
   await context.resume()
 }
