@@ -30,20 +30,13 @@ export class AudioDecoder implements Disposable {
   }
 
   /**
-   * Calls `sink` with what the bytes decode to; the frame is the decoder's again afterwards.
-   * @returns whether the bytes could be decoded
+   * Decodes one packet; each of these codecs makes one frame of it.
+   * @returns the frame, which is valid until the next packet; undefined where the bytes cannot be decoded
    */
-  decode (data: Buffer, sink: (frame: Frame) => void): boolean {
+  decode (data: Buffer): Frame | undefined {
     this.#packet.data = data
-    const sent = this.#context.sendPacketSync(this.#packet)
-    this.#packet.unref()
-    let decoded = 0
-    while (this.#context.receiveFrameSync(this.#frame) >= 0) {
-      decoded++
-      sink(this.#frame)
-      this.#frame.unref()
-    }
-    return sent >= 0 && decoded > 0
+    if (this.#context.sendPacketSync(this.#packet) < 0) return undefined
+    return this.#context.receiveFrameSync(this.#frame) < 0 ? undefined : this.#frame
   }
 
   [Symbol.dispose] (): void {

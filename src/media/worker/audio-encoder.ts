@@ -53,7 +53,6 @@ export class AudioEncoder implements Disposable {
     const data = this.#packet.data
     const at = this.#times.shift() ?? time
     if (data) sink(at - this.format.lookahead, data)
-    this.#packet.unref()
   }
 
   [Symbol.dispose] (): void {

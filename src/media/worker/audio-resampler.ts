@@ -9,16 +9,18 @@ export type PcmFormat = { readonly sampleRate: number, readonly channels: number
 /** More than any decoded frame becomes: HE-AAC's 2,048 samples at 8 kHz are 12,288 at 48 kHz. */
 const MAX_SAMPLES = 14_000
 
-/** Brings decoded frames into one PCM format. The input's format is read from each frame: HE-AAC says its true rate only there. */
+/**
+ * Brings decoded frames into one PCM format. The input's format is read from the frames: HE-AAC says its true rate only there.
+ * Each property of a frame costs a call into native code, so that none is read twice.
+ */
 export class AudioResampler implements Disposable {
   /** The samples of the last frame converted: one buffer, or one for each channel where the format is planar. */
   readonly planes: readonly Buffer[]
   readonly #output: PcmFormat
   readonly #frame = new Frame()
   #context: SoftwareResampleContext | undefined
-  #inputRate = 0
-  #inputChannels = 0
-  #inputFormat: number | undefined
+  /** Output samples for each of the input. */
+  #ratio = 1
 
   constructor (output: PcmFormat) {
     this.#output = output
@@ -36,30 +38,18 @@ export class AudioResampler implements Disposable {
   get delay (): number { return this.#context ? Number(this.#context.getDelay(BigInt(this.#output.sampleRate))) : 0 }
 
   /** Samples of output that a frame is worth. */
-  lengthOf (frame: Frame): number { return frame.nbSamples * this.#output.sampleRate / frame.sampleRate }
-
-  /** Prepares for a frame's format. Changing it in mid-stream drops what is still inside: less than a millisecond. */
-  accept (frame: Frame): void {
-    if (this.#context && frame.sampleRate === this.#inputRate && frame.channels === this.#inputChannels && frame.format === this.#inputFormat) return
-    this.#close()
-    const context = new SoftwareResampleContext()
-    const { sampleRate, channels, sampleFormat } = this.#output
-    const result = context.allocSetOpts2(stereoOrMono(channels), sampleFormat, sampleRate, frame.channelLayout, frame.format as AVSampleFormat, frame.sampleRate)
-    if (result < 0 || context.init() < 0) {
-      context.free()
-      throw new AppError('transcoding_unavailable', `audio of ${frame.sampleRate} Hz with ${frame.channels} channels cannot be resampled`)
-    }
-    this.#context = context
-    this.#inputRate = frame.sampleRate
-    this.#inputChannels = frame.channels
-    this.#inputFormat = frame.format
+  lengthOf (frame: Frame): number {
+    if (!this.#context) this.#open(frame)
+    return frame.nbSamples * this.#ratio
   }
 
-  /** Converts a frame that was accepted. @returns how many samples `planes` now begin with */
+  /** Converts a frame. @returns how many samples `planes` now begin with */
   convert (frame: Frame): number {
     this.#frame.nbSamples = MAX_SAMPLES
-    const result = this.#context?.convertFrame(this.#frame, frame) ?? -1
-    return result < 0 ? 0 : this.#frame.nbSamples
+    if (this.#context && this.#context.convertFrame(this.#frame, frame) >= 0) return this.#frame.nbSamples
+    this.#open(frame) // The format has changed. What is still inside is dropped: less than a millisecond.
+    this.#frame.nbSamples = MAX_SAMPLES
+    return this.#context!.convertFrame(this.#frame, frame) < 0 ? 0 : this.#frame.nbSamples
   }
 
   /** Adds (or takes away) so many samples over the next `distance` output samples. */
@@ -68,6 +58,19 @@ export class AudioResampler implements Disposable {
   [Symbol.dispose] (): void {
     this.#close()
     this.#frame.free()
+  }
+
+  #open (frame: Frame): void {
+    this.#close()
+    const { sampleRate, channels, sampleFormat } = this.#output
+    const context = new SoftwareResampleContext()
+    const result = context.allocSetOpts2(stereoOrMono(channels), sampleFormat, sampleRate, frame.channelLayout, frame.format as AVSampleFormat, frame.sampleRate)
+    if (result < 0 || context.init() < 0) {
+      context.free()
+      throw new AppError('transcoding_unavailable', `audio of ${frame.sampleRate} Hz with ${frame.channels} channels cannot be resampled`)
+    }
+    this.#context = context
+    this.#ratio = sampleRate / frame.sampleRate
   }
 
   #close (): void {

@@ -42,15 +42,11 @@ export class AudioTranscoder implements Disposable {
    * @returns whether the frame could be decoded
    */
   push (time: number, data: Buffer, sink: (time: number, data: Buffer) => void): boolean {
+    const frame = this.#decoder.decode(data)
+    if (!frame) return false
     const { sampleRate } = this.#encoder.format
-    const start = time * sampleRate / 1000
-    const encoded = (at: number, packet: Buffer): void => sink(at * 1000 / sampleRate, packet)
-    let offset = 0 // Hardly ever does one packet decode to two frames.
-    return this.#decoder.decode(data, frame => {
-      this.#resampler.accept(frame)
-      this.#take(frame, start + offset, encoded)
-      offset += this.#resampler.lengthOf(frame)
-    })
+    this.#take(frame, time * sampleRate / 1000, (at, packet) => sink(at * 1000 / sampleRate, packet))
+    return true
   }
 
   [Symbol.dispose] (): void { this.#stack.dispose() }
