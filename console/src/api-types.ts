@@ -22,6 +22,9 @@ export type Participant = {
   readonly tracks: readonly Track[]
 }
 
+/** Somebody who can be seen or heard, as those in the room may know them. */
+export type Attendee = { readonly identity: string, readonly name: string, readonly source: string, readonly kinds: readonly ('audio' | 'video')[] }
+
 export type Advice = { readonly code: string, readonly message: string, readonly remedy: string }
 
 export type Session = {

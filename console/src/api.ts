@@ -1,5 +1,5 @@
 import type {
-  Conference, Ingress, IngressWithKey, Page, Participant, Readiness, Recording, ServiceEvent, Session, Status
+  Attendee, Conference, Ingress, IngressWithKey, Page, Participant, Readiness, Recording, ServiceEvent, Session, Status
 } from './api-types.ts'
 
 /** The service is on the same machine or near: a request that takes longer will not come back. */
@@ -23,6 +23,8 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
 export type ApiOptions = {
   fetch?: Fetch
+  /** A token to come with, instead of the session. */
+  bearer?: string | undefined
   /** Called whenever the service does not know who we are (any more). */
   onUnauthorized?: () => void
 }
@@ -30,10 +32,12 @@ export type ApiOptions = {
 /** The service's API, as this page uses it. The session is an HttpOnly cookie that the browser sends by itself. */
 export class Api {
   readonly #fetch: Fetch
+  readonly #bearer: string | undefined
   readonly #onUnauthorized: () => void
 
-  constructor ({ fetch: via = (url, init) => fetch(url, init), onUnauthorized = () => {} }: ApiOptions = {}) {
+  constructor ({ fetch: via = (url, init) => fetch(url, init), bearer, onUnauthorized = () => {} }: ApiOptions = {}) {
     this.#fetch = via
+    this.#bearer = bearer
     this.#onUnauthorized = onUnauthorized
   }
 
@@ -88,12 +92,19 @@ export class Api {
   viewToken = async (room: string): Promise<string> =>
     (await this.#ask<{ token: string }>('POST', '/api/v1/tokens', { scopes: ['view'], room })).token
 
+  /** … that may also send into it, by WHIP. @param expiresIn seconds */
+  callToken = async (room: string, expiresIn: number): Promise<string> =>
+    (await this.#ask<{ token: string }>('POST', '/api/v1/tokens', { scopes: ['publish', 'view'], room, expiresIn })).token
+
+  roster = (room: string): Promise<readonly Attendee[]> => this.#list(`/api/v1/rooms/${encodeURIComponent(room)}/roster`)
+
   async #list<T> (path: string): Promise<readonly T[]> { return (await this.#ask<Page<T>>('GET', path)).items }
 
   async #ask<T> (method: string, path: string, body?: unknown, alsoFine: readonly number[] = []): Promise<T> {
     const headers: Record<string, string> = { accept: 'application/json' }
     if (method !== 'GET') headers['x-requested-with'] = 'auralink-console' // No form of another site can send this header.
     if (body !== undefined) headers['content-type'] = 'application/json'
+    if (this.#bearer !== undefined) headers['authorization'] = `Bearer ${this.#bearer}`
     const init: RequestInit = { method, headers, credentials: 'same-origin', signal: AbortSignal.timeout(TIMEOUT_MS) }
     if (body !== undefined) init.body = JSON.stringify(body)
     const response = await this.#send(path, init)
@@ -121,3 +132,6 @@ export const recordingFile = (id: string, part = 1, { download = false } = {}): 
 /** Where a participant's picture and sound are (draft-ietf-wish-whep). */
 export const whepPath = (room: string, identity?: string): string =>
   `/whep/${encodeURIComponent(room)}${identity === undefined ? '' : `?participant=${encodeURIComponent(identity)}`}`
+
+/** Where a participant sends picture and sound to (RFC 9725). */
+export const whipPath = (room: string, identity: string): string => `/whip/${encodeURIComponent(room)}?identity=${encodeURIComponent(identity)}`

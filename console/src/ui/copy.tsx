@@ -5,7 +5,7 @@ import { Button } from './button.tsx'
 const THANKS_MS = 1_600
 
 /** The clipboard needs https or localhost; a selection and the old command work on plain http too. */
-async function toClipboard (text: string): Promise<void> {
+export async function toClipboard (text: string): Promise<void> {
   if (navigator.clipboard) return navigator.clipboard.writeText(text)
   const area = document.createElement('textarea')
   area.value = text

@@ -5,6 +5,7 @@ import { api, type RoomView, viewersOf } from '../../store.ts'
 import { ConfirmButton } from '../../ui/confirm-button.tsx'
 import { CopyButton } from '../../ui/copy.tsx'
 import { Elapsed } from '../../ui/elapsed.tsx'
+import { Invite } from './invite.tsx'
 import { ParticipantCard } from './participant-card.tsx'
 
 export function RoomCard ({ conference, participants }: RoomView) {
@@ -20,6 +21,7 @@ export function RoomCard ({ conference, participants }: RoomView) {
           <span>open <Elapsed since={conference.openedAt} /></span>
         </p>
         <CopyButton what='WHEP URL of the room' value={location.origin + whepPath(room)} text='WHEP URL' />
+        <Invite room={room} />
         {participants.length !== 1 &&
           <ConfirmButton
             icon='close' text='Close' label={`Close room ${room}`} question={`Disconnect everybody in ${room}?`} yes='Close the room'

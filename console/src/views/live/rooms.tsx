@@ -1,12 +1,13 @@
 import { rooms } from '../../store.ts'
 import { Empty } from '../../ui/empty.tsx'
 import { Section } from '../../ui/section.tsx'
+import { OpenCall } from './open-call.tsx'
 import { RoomCard } from './room-card.tsx'
 
 export function Rooms () {
   const list = rooms.value ?? []
   return (
-    <Section id='live' title='Live' count={list.length}>
+    <Section id='live' title='Live' count={list.length} aside={<OpenCall />}>
       {rooms.value && list.length === 0
         ? (
           <Empty title='Nothing is live yet'>
