@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 
 const named = process.argv.slice(2)
-const options = ['--test', '--test-timeout=300000', ...(process.env.CI ? ['--test-reporter=spec'] : [])]
+const options = ['--test', `--test-timeout=${process.env.SOAK ? 1_800_000 : 300_000}`, ...(process.env.CI ? ['--test-reporter=spec'] : [])]
 const suites = named.length > 0
   ? [[...named]]
   : [['--test-concurrency=2', 'src/**/*.test.ts', 'console/**/*.test.ts', 'bench/**/*.test.ts', 'test/*.test.ts', 'test/support/*.test.ts'], ['--test-concurrency=1', 'test/e2e/*.test.ts']]

@@ -1,3 +1,4 @@
+import { createClient } from '@redis/client'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -43,6 +44,12 @@ export class RedisServer implements AsyncDisposable {
     const ended = once(child, 'exit')
     child.kill('SIGKILL')
     await ended
+  }
+
+  /** A client of its own, for looking at what is in there. */
+  async client () {
+    const client = await createClient({ password: this.password, socket: { host: '127.0.0.1', port: this.port } }).connect()
+    return Object.assign(client, { [Symbol.asyncDispose]: () => client.close() })
   }
 
   freeze (): void { this.#process?.kill('SIGSTOP') }
