@@ -32,7 +32,7 @@ async function ours (source: AacStream): Promise<{ cpuMs: number }> {
   const feed = async (from: number, to: number): Promise<void> => {
     for (const { time, data } of source.frames.filter(frame => frame.time >= from && frame.time < to)) {
       job.push(time, data)
-      if (time - reached > 1_000) await until('the worker keeps up', () => time - reached < 500 || time < 1_000)
+      if (time - reached > 4_000) await until('the worker keeps up', () => time - reached < 2_000 || time < 2_000)
     }
     await until('the end', () => reached >= to - 100)
   }
