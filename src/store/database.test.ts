@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import path from 'node:path'
 import test, { after, before, suite } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +13,7 @@ import { lockFolder } from './data-folder.ts'
 import { type Database, openDatabase } from './database.ts'
 import { parseDatabaseUrl } from './database-url.ts'
 import { StoreJournal } from './journal.ts'
+import { Leases } from './leases.ts'
 
 const forever = new AbortController().signal
 const openEmbedded = (dataDir: string): Promise<Database> => openDatabase({ dataDir, poolSize: 8, autoMigrate: true }, { log, clock, signal: forever })
@@ -79,6 +82,28 @@ for (const row of storeRows()) {
       assert.equal(count, 50)
     })
 
+    test('a lease has one holder, and a fence that only goes up', async () => {
+      const leases = new Leases(store.database.db, 300)
+      const mine = (await leases.acquire('thing', 'me'))!
+      assert.equal(await leases.acquire('thing', 'you'), undefined)
+      assert.equal(await leases.renew(mine), true)
+      await sleep(400)
+      const yours = (await leases.acquire('thing', 'you'))!
+      assert.deepEqual([mine.fence, yours.fence], [1, 2])
+      assert.equal(await leases.renew(mine), false, 'who slept too long is told')
+      await leases.release(mine)
+      assert.equal(await leases.renew(yours), true)
+      await leases.release(yours)
+      assert.equal((await leases.acquire('thing', 'me'))?.fence, 3)
+    })
+
+    test('the tables may live in another schema', async () => {
+      await using other = await row.open(log, { schema: 'other' })
+      const { rows } = await sql<{ n: number }>`select count(*)::int as n from information_schema.tables where table_schema = 'other'`.execute(other.database.db)
+      assert.ok(rows[0]!.n > 10)
+      assert.deepEqual(await other.database.db.selectFrom('bridges').selectAll().execute(), [])
+    })
+
     test('a transaction that fails leaves nothing, and the pool says what it is doing', async () => {
       const { database } = store
       const failing = database.db.transaction().execute(async transaction => {
@@ -131,6 +156,28 @@ test('the embedded database is started again when it dies', async () => {
   await journal.settled()
   assert.equal((await database.db.selectFrom('conferences').select('status').executeTakeFirst())?.status, 'active')
   assert.match(lines.join(''), /started again/)
+})
+
+test('whatever is sent to the embedded database’s socket, it goes on', async () => {
+  using folder = temporaryFolder()
+  await prefill(folder.path)
+  await using database = await openEmbedded(folder.path)
+  const startup = '0000000800030000'
+  const garbage = [
+    '00', 'ffffffff00030000', '0000000804d2162f', '0000000804d2162e', '00000000', '7fffffff00030000', '51', 'deadbeef'.repeat(100),
+    '5100000000', '510000000541', '7a00000004', '50000000045300000004', '420000000500530000000451000000057f'
+  ]
+  const pid = database.embeddedPid
+  for (const hex of [...garbage, ...garbage.map(g => startup + g)]) {
+    const socket = connect(path.join(folder.path, 'postgres/run/.s.PGSQL.5432'))
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    socket.end(Buffer.from(hex, 'hex'))
+    socket.resume()
+    await once(socket, 'close')
+  }
+  await database.check()
+  assert.equal(database.embeddedPid, pid)
 })
 
 test('a data folder with a long name works too', async () => {

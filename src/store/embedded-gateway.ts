@@ -4,10 +4,12 @@ import { createServer, type ListenOptions, type Server, type Socket } from 'node
 
 /** PostgreSQL frontend messages (protocol 3.0, section 55.7): a length of four bytes, before it a type byte except at the start. */
 const SSL_REQUEST = 80877103
-const CANCEL_REQUEST = 80877102
+const PROTOCOL_3 = 196608
 const QUERY = 0x51
 const SYNC = 0x53
 const TERMINATE = 0x58
+/** Parse, Bind, Describe, Execute, Close, Flush; and the three that end a unit. An unknown type would end the whole database. */
+const MESSAGES = new Set([...Buffer.from('PBDECH'), QUERY, SYNC, TERMINATE])
 /** A statement with its parameters; the largest we send is a flush of the journal, far below this. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 /** As `idle_in_transaction_session_timeout`: nobody keeps everybody else waiting. */
@@ -25,12 +27,15 @@ export class Gateway {
   readonly #server: Server
   readonly #connections = new Set<Connection>()
   #turns: Turn[] = []
+  readonly #failed: (error: unknown) => void
   /** The connection whose transaction is open. */
   #owner: Connection | undefined
   #running = false
 
-  constructor (db: PGlite) {
+  /** @param failed called when PGlite itself throws: after that nothing works any more */
+  constructor (db: PGlite, failed: (error: unknown) => void) {
     this.#db = db
+    this.#failed = failed
     this.#server = createServer(socket => { this.#connections.add(new Connection(socket, this)) })
   }
 
@@ -80,8 +85,9 @@ export class Gateway {
     connection.stopWatch()
     try {
       connection.send(await this.#db.execProtocolRaw(unit))
-    } catch {
-      connection.end() // The session itself failed: the client sees a broken connection and tries again.
+    } catch (error) {
+      connection.end()
+      this.#failed(error)
     }
     this.#owner = this.#db.isInTransaction() ? connection : undefined
     if (this.#owner) connection.watch(IDLE_IN_TRANSACTION_MS)
@@ -91,6 +97,16 @@ export class Gateway {
     this.#owner = undefined
     if (this.#db.isInTransaction()) await this.#db.exec('ROLLBACK')
   }
+}
+
+const STARTUP = startup('user\0postgres\0database\0postgres\0\0')
+
+function startup (parameters: string): Buffer {
+  const message = Buffer.alloc(8 + parameters.length)
+  message.writeUInt32BE(message.length, 0)
+  message.writeUInt32BE(PROTOCOL_3, 4)
+  message.write(parameters, 8, 'latin1')
+  return message
 }
 
 /** Cuts what one client sends into units that must run in one piece. */
@@ -121,28 +137,28 @@ class Connection {
 
   #take (chunk: Buffer): void {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
-    while (this.#started ? this.#message() : this.#greeting()) { /* Each call takes one message. */ }
+    while (!this.#socket.destroyed && (this.#started ? this.#message() : this.#greeting())) { /* Each call takes one message. */ }
   }
 
-  /** Before the start-up message there is no type byte. Neither TLS nor cancelling is offered. */
+  /** The start-up message has no type byte. Neither TLS nor cancelling is offered; user and database are what they are. */
   #greeting (): boolean {
     if (this.#bytes.length < 8) return false
     const length = this.#bytes.readUInt32BE(0)
     if (!this.#fits(length, 8) || this.#bytes.length < length) return false
     const code = this.#bytes.readUInt32BE(4)
-    const message = this.#cut(length)
+    this.#cut(length)
     if (code === SSL_REQUEST) this.#socket.write('N')
-    else if (code === CANCEL_REQUEST) this.end()
-    else {
+    else if (code === PROTOCOL_3) {
       this.#started = true
-      this.#gateway.submit(this, message)
-    }
+      this.#gateway.submit(this, STARTUP)
+    } else this.end()
     return true
   }
 
   #message (): boolean {
     if (this.#bytes.length < this.#offset + 5) return false
-    const type = this.#bytes[this.#offset]
+    const type = this.#bytes[this.#offset]!
+    if (!MESSAGES.has(type)) return this.#refuse()
     const length = this.#bytes.readUInt32BE(this.#offset + 1)
     if (!this.#fits(this.#offset + length, this.#offset + 4) || this.#bytes.length < this.#offset + 1 + length) return false
     this.#offset += 1 + length
@@ -152,7 +168,11 @@ class Connection {
   }
 
   #fits (length: number, least: number): boolean {
-    if (length >= least && length <= MAX_MESSAGE_BYTES) return true
+    return length >= least && length <= MAX_MESSAGE_BYTES ? true : this.#refuse()
+  }
+
+  /** @returns false: there is no next message */
+  #refuse (): false {
     this.end()
     return false
   }

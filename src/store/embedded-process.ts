@@ -27,7 +27,7 @@ async function takeOver (folder: string): Promise<Disposable> {
 async function serve (folder: string, where: string): Promise<void> {
   const lock = await takeOver(folder)
   const db = await PGlite.create({ dataDir: path.join(folder, 'data') })
-  const gateway = new Gateway(db)
+  const gateway = new Gateway(db, () => process.exit(1)) // The parent starts another.
   await gateway.listen(path.isAbsolute(where) ? { path: where } : { host: '127.0.0.1', port: Number(where) })
   const address = gateway.address
   const port = typeof address === 'object' ? address?.port : undefined

@@ -8,11 +8,10 @@ import { PostgresServer } from '../../test/support/postgres.ts'
 import { StoreWriter } from '../../test/support/store-writer.ts'
 import { temporaryFolder } from '../../test/support/stores.ts'
 import { systemClock as clock } from '../lib/clock.ts'
-import { silentLogger as log } from '../lib/log.ts'
+import { createLogger, silentLogger as log } from '../lib/log.ts'
 import { type Database, openDatabase } from './database.ts'
 import { Ingresses } from './ingresses.ts'
 import { StoreJournal } from './journal.ts'
-import { Leases } from './leases.ts'
 import { Registration } from './registration.ts'
 import { Vault } from './sealed.ts'
 
@@ -205,21 +204,23 @@ suite('PostgreSQL away', { skip: missing('pg_ctlcluster') }, () => {
     assert.equal(fence, 4, 'taken, buried, taken again, buried again')
   })
 
-  test('a lease has one holder, and a fence that only goes up', async () => {
+  test('without auto-migration a database that lacks tables is not used, and the log says what it lacks', async () => {
     using folder = temporaryFolder()
-    await using database = await open(await server.database(), folder.path)
+    const lines: string[] = []
+    const said = createLogger({ level: 'info', format: 'json', destination: { write: line => { lines.push(line) } } })
+    const options = { url: await server.database(), dataDir: folder.path, poolSize: POOL_SIZE }
+    const surroundings = { log: said, clock, signal: new AbortController().signal }
+    {
+      await using database = await openDatabase({ ...options, autoMigrate: false }, surroundings)
+      await eventually(async () => lines.some(line => line.includes('001_conferences')))
+      await assert.rejects(database.check(), { code: 'dependency_unavailable' })
+    }
+    {
+      await using database = await openDatabase({ ...options, autoMigrate: true }, surroundings)
+      await database.ready
+    }
+    await using database = await openDatabase({ ...options, autoMigrate: false }, surroundings)
     await database.ready
-    const leases = new Leases(database.db, 300)
-    const mine = (await leases.acquire('thing', 'me'))!
-    assert.equal(await leases.acquire('thing', 'you'), undefined)
-    assert.equal(await leases.renew(mine), true)
-    await sleep(400)
-    const yours = (await leases.acquire('thing', 'you'))!
-    assert.deepEqual([mine.fence, yours.fence], [1, 2])
-    assert.equal(await leases.renew(mine), false, 'who slept too long is told')
-    await leases.release(mine)
-    assert.equal(await leases.renew(yours), true)
-    await leases.release(yours)
-    assert.equal((await leases.acquire('thing', 'me'))?.fence, 3)
+    await database.check()
   })
 })
