@@ -105,3 +105,28 @@ test('without an invitation nobody gets in, and is told so', { timeout: 120_000 
   await stranger.goto(`${service.url}/call/hall#token=${token}`)
   await stranger.getByText('This invitation is for another room').waitFor({ timeout: APPEARS_MS })
 })
+
+test('from the console: a call is opened, and somebody invited to it', { timeout: 120_000 }, async t => {
+  await using browser = await launchBrowser()
+  if (!browser) { assert.ok(!process.env.CI, 'no Chromium to test with'); t.skip('needs chromium: apt-get install chromium'); return }
+  await using service = await startService()
+  const console = await browser.newPage()
+  await console.goto(service.url)
+  await console.getByLabel('Admin API key').fill(service.apiKey)
+  await console.getByRole('button', { name: 'Log in' }).click()
+  await console.getByLabel('Room of the call').fill('studio')
+  const [call] = await Promise.all([console.context().waitForEvent('page'), console.getByRole('button', { name: 'Call' }).click()])
+  await call.getByLabel('Your name').fill('Host')
+  await call.getByLabel('Camera').uncheck()
+  await call.getByRole('button', { name: 'Join' }).click()
+  await call.getByText('Nobody else is here yet').waitFor({ timeout: APPEARS_MS })
+  await console.getByRole('button', { name: 'Invite somebody to studio' }).click({ timeout: APPEARS_MS })
+  const link = await console.getByText(/#token=/).textContent()
+
+  const elsewhere = await browser.browser.newContext({ locale: 'en-US' }) // No cookie of the console there.
+  const guest = await elsewhere.newPage()
+  await join(guest, link!, 'Guest')
+  await tile(guest, 'Host').waitFor({ timeout: APPEARS_MS })
+  await seesMoving(guest, 'Host')
+  await tile(call, 'Guest').waitFor({ timeout: APPEARS_MS })
+})

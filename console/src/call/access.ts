@@ -1,7 +1,7 @@
 import { Api } from '../api.ts'
 import { tokenOf } from './place.ts'
 
-/** An invitation lets somebody in, again after a lost connection too, for this long, in seconds. */
+/** An invitation lets somebody in, again after a lost connection too, for an hour: the longest there is. In seconds. */
 export const INVITATION_S = 3600
 /** A token of one's own is made anew before it ends. */
 const OWN_TOKEN_S = 300

@@ -16,11 +16,14 @@ const shown: { readonly [plot in Plot]: (value: number) => string } = {
 /** How each connection does, as curves over the last minute. */
 export function Inspector ({ call }: { call: Call }) {
   void call.links.readings.value // Drawn anew with each reading.
+  const titleOf = (identity: string): string => {
+    const name = nameOf(identity, call.others.value?.find(other => other.identity === identity)?.name)
+    return belongsTo(identity, call.identity) ? `Sending: ${name}` : `From ${name}`
+  }
   return (
     <aside class='inspector' aria-labelledby='inspector-title'>
       <h2 id='inspector-title'>Connections</h2>
-      {[...call.links.all].map(([identity, link]) => (
-        <LinkPanel key={identity} title={belongsTo(identity, call.identity) ? `Sending: ${nameOf(identity)}` : `From ${nameOf(identity)}`} link={link} />))}
+      {[...call.links.all].map(([identity, link]) => <LinkPanel key={identity} title={titleOf(identity)} link={link} />)}
     </aside>
   )
 }

@@ -121,7 +121,7 @@ function pictureOf (entries: readonly StatsEntry[]): Reading['picture'] {
     (type === 'outbound-rtp' || type === 'inbound-rtp') && kind === 'video' && active !== false && frameWidth && frameHeight)
   const [best] = pictures.toSorted((a, b) => (b.frameHeight ?? 0) - (a.frameHeight ?? 0))
   if (!best) return undefined
-  return { width: best.frameWidth ?? 0, height: best.frameHeight ?? 0, fps: best.framesPerSecond, layer: best.rid }
+  return { width: best.frameWidth ?? 0, height: best.frameHeight ?? 0, fps: best.framesPerSecond, layer: pictures.length > 1 ? best.rid : undefined }
 }
 
 const largest = (values: readonly (number | undefined)[]): number | undefined => {

@@ -2,7 +2,6 @@ import { useState } from 'preact/hooks'
 import { act } from '../../actions.ts'
 import { INVITATION_S } from '../../call/access.ts'
 import { invitation } from '../../call/place.ts'
-import { span } from '../../lib/format.ts'
 import { api } from '../../store.ts'
 import { Button } from '../../ui/button.tsx'
 import { CopyField } from '../../ui/copy.tsx'
@@ -20,7 +19,7 @@ export function Invite ({ room }: { room: string }) {
       <Button kind='quiet' icon='people' label={`Invite somebody to ${room}`} onClick={invite}>Invite</Button>
       {link !== undefined &&
         <div class='invitation' role='status'>
-          <CopyField name={`Whoever has this link may join the call, for ${span(INVITATION_S)}`} value={link} />
+          <CopyField name={'For an hour, whoever has this link may join the call'} value={link} />
         </div>}
     </>
   )

@@ -1,6 +1,7 @@
 import { act } from '../../actions.ts'
 import { whepPath } from '../../api.ts'
 import type { Participant } from '../../api-types.ts'
+import { nameOf } from '../../call/place.ts'
 import { bitrate } from '../../lib/format.ts'
 import { sourceNames } from '../../names.ts'
 import { api, participantRates, sessions } from '../../store.ts'
@@ -16,7 +17,8 @@ import { TrackList } from './track-list.tsx'
 
 /** One source in a room: what it looks like, what it sends, what can be done with it. */
 export function ParticipantCard ({ room, participant, alone }: { room: string, participant: Participant, alone: boolean }) {
-  const { id, identity, name, source, sessionId, joinedAt, tracks } = participant
+  const { id, identity, source, sessionId, joinedAt, tracks } = participant
+  const name = nameOf(identity, participant.name)
   const meter = participantRates.get(id)
   const rate = meter?.bitsPerSecond
   const session = sessions.value?.find(s => s.id === sessionId)
