@@ -63,6 +63,8 @@ export class App implements AsyncDisposable {
   readonly #sources: ConfigSources
   readonly #stack = new AsyncDisposableStack()
   readonly #closing = new AbortController()
+  /** What a person who starts the service should know beside the greeting. */
+  readonly #notes: string[] = []
   #loaded: Loaded
   #bridge: Bridge | undefined
   #dialer = new GuardedDialer()
@@ -165,7 +167,7 @@ export class App implements AsyncDisposable {
       loginToken,
       demo,
       showsDemo: cli.demo,
-      notes: [...this.#loaded.notes, ...(storage.database.kind === 'embedded' ? ['The embedded database is in use; set DATABASE_URL for PostgreSQL.'] : [])]
+      notes: [...this.#loaded.notes, ...this.#notes, ...(storage.database.kind === 'embedded' ? ['The embedded database is in use; set DATABASE_URL for PostgreSQL.'] : [])]
     }, process.stdout.isTTY))
   }
 
@@ -182,7 +184,9 @@ export class App implements AsyncDisposable {
 
   /** None where none is configured; `--with-simulators` brings a stand-in. */
   async #openDashboard (cli: CommandLine, metrics: () => Metrics): Promise<Dashboard | undefined> {
-    const url = cli.withSimulators ? this.#stack.use(await DashboardSimulator.start()).url : this.#config.dashboard.url
+    const simulator = cli.withSimulators ? this.#stack.use(await DashboardSimulator.start()) : undefined
+    if (simulator) this.#notes.push(`A simulated Dashboard is at ${simulator.url}; ${simulator.url}/api/v1/conferences shows what it was told.`)
+    const url = simulator?.url ?? this.#config.dashboard.url
     if (url === undefined) return undefined
     return this.#stack.use(await openDashboard({ url, config: this.#config, dialer: this.#dialer, log: this.#log, clock, bridge: () => this.#bridge!, metrics }))
   }

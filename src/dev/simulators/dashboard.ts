@@ -117,6 +117,11 @@ export class DashboardSimulator implements AsyncDisposable {
       this.conferences.set(conference.id, conference)
       return { status: 201, body: { conferenceId: conference.id, bridgeId, roomName, status: 'active', createdAt: Date.now() } }
     },
+    // No bridge asks this: it is for people, and for tests, who want to see what arrived.
+    'GET conferences': () => ({
+      status: 200,
+      body: [...this.conferences].map(([id, { request, participants, endedAt }]) => ({ id, ...request, participants: [...participants.values()], endedAt }))
+    }),
     'DELETE conferences/*': ([, id = '']) => {
       const conference = this.conferences.get(id)
       if (!conference) return { status: 404 }
