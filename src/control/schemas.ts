@@ -99,6 +99,16 @@ export const session = named('Session', z.object({
   })
 }))
 
+const measured = z.number().nullable().meta({ description: 'null where it was not measured' })
+export const sessionQuality = named('SessionQuality', z.object({
+  direction: z.enum(['in', 'out']).meta({ description: 'which way its media goes; `in` is towards this service' }),
+  packetsLost: count.nullable(),
+  lossPercent: measured,
+  jitterMs: measured,
+  roundTripMs: measured,
+  estimatedMos: z.number().min(1).max(4.5).nullable().meta({ description: 'of the sound, by the E-model (ITU-T G.107); null where it cannot be told' })
+}))
+
 const ingressFields = {
   id: z.string(),
   protocol: z.enum(['rtmp']),

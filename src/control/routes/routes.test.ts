@@ -60,6 +60,9 @@ test('sessions can be filtered, paged, looked up and ended', async () => {
   const { id } = first.items[0]
   const shown = (await it.ask('GET', `/api/v1/sessions/${id}`)).json()
   assert.deepEqual([shown.remoteAddress, shown.externalId, shown.state, shown.stats.bytesIn], ['192.0.2.1:5000', 'x_1', 'active', 0])
+  const { lossPercent, estimatedMos } = (await it.ask('GET', `/api/v1/sessions/${id}/quality`)).json()
+  assert.deepEqual([lossPercent, estimatedMos], [null, null], 'nothing measured, nothing claimed')
+  assert.equal((await it.ask('GET', '/api/v1/sessions/ses_none/quality')).statusCode, 404)
   assert.equal((await it.ask('DELETE', `/api/v1/sessions/${id}`)).statusCode, 204)
   assert.equal((await it.ask('DELETE', `/api/v1/sessions/${id}`)).statusCode, 404)
 })

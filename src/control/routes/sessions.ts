@@ -6,7 +6,8 @@ import { principalOf } from '../gate.ts'
 import type { Api } from '../http-types.ts'
 import { limits } from '../limits.ts'
 import type { ControlParts, SessionQuery } from '../parts.ts'
-import { idParameter, listOf, page, roomName, session, sessionState } from '../schemas.ts'
+import { idParameter, listOf, page, roomName, session, sessionQuality as sessionQualitySchema, sessionState } from '../schemas.ts'
+import { sessionQuality } from '../session-quality.ts'
 import { pageOf, sessionView } from '../views.ts'
 import { noContent, responses } from './responses.ts'
 
@@ -50,6 +51,11 @@ export function sessionRoutes (api: Api, { bridge, history }: ControlParts): voi
     config: { scope: 'rooms' },
     schema: { tags, summary: 'One session, live or ended', params: idParameter, response: responses({ 200: session }, 404) }
   }, async request => sessionView(await find(request.params.id, principalOf(request))))
+
+  api.get('/sessions/:id/quality', {
+    config: { scope: 'rooms' },
+    schema: { tags, summary: 'How the network treats a session, or did until it ended', params: idParameter, response: responses({ 200: sessionQualitySchema }, 404) }
+  }, async request => sessionQuality((await find(request.params.id, principalOf(request))).stats))
 
   api.delete('/sessions/:id', {
     config: { scope: 'rooms', audit: 'session.end' },
