@@ -14,7 +14,7 @@ export function CallBar ({ call, inspecting, onInspect, onLeave }: Props) {
   return (
     <footer class='call-bar'>
       {choosing && <Devices call={call} />}
-      <div class='call-buttons' role='toolbar' aria-label='Call'>
+      <div class='call-buttons' role='group' aria-label='Call'>
         <Toggle source={call.microphone} icons={['microphone', 'microphoneOff']} labels={['Mute the microphone', 'Unmute the microphone']} />
         <Toggle source={call.camera} icons={['camera', 'cameraOff']} labels={['Turn the camera off', 'Turn the camera on']} />
         <Button

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { CallBar } from './call-bar.tsx'
 import type { Call } from './call.ts'
 import { Inspector } from './inspector.tsx'
@@ -8,12 +8,14 @@ import { OwnTile, Tile } from './tile.tsx'
 /** Everybody, oneself last, and what one can do. */
 export function CallRoom ({ call, onLeave }: { call: Call, onLeave: () => void }) {
   const [inspecting, setInspecting] = useState(false)
+  const main = useRef<HTMLElement>(null)
+  useEffect(() => { main.current?.focus() }, []) // The form that had the focus is gone.
   const others = call.others.value ?? []
   const screen = call.screen.value
   const count = others.length + 1 + (screen ? 1 : 0)
   return (
     <div class={inspecting ? 'call call-inspecting' : 'call'}>
-      <main class='call-main' aria-label={`Call in ${call.room}`}>
+      <main class='call-main' ref={main} tabIndex={-1} aria-label={`Call in ${call.room}`}>
         <h1 class='visually-hidden'>{call.room}</h1>
         <Banner call={call} />
         <ul class='tiles' data-count={Math.min(count, 10)}>
