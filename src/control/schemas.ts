@@ -125,7 +125,7 @@ export const ingressWithKey = named('IngressWithKey', z.object({ ...ingressField
 export const ingressRequest = named('IngressRequest', z.strictObject({
   protocol: z.enum(['rtmp'], 'expected "rtmp"'),
   room: roomName,
-  identity: identity.optional().meta({ description: 'who the stream is in the room; its id if left out' }),
+  identity: identity.optional().meta({ description: 'who the stream is in the room; made of the name, or else of the room, if left out' }),
   name: label(200).optional()
 }))
 export const ingressChange = named('IngressChange', z.strictObject({

@@ -4,6 +4,7 @@ import { AppError, messageOf } from '../lib/errors.ts'
 import { newId } from '../lib/ids.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Database } from './database.ts'
+import { firstFree, slugOf } from './identity.ts'
 import type { Page } from './page.ts'
 import { randomKey, type Vault } from './sealed.ts'
 import type { Tables } from './tables.ts'
@@ -23,6 +24,7 @@ export type Ingress = {
 export type IngressRequest = {
   readonly protocol: 'rtmp'
   readonly room: string
+  /** Made of the name, or else of the room, if left out. */
   readonly identity?: string | undefined
   readonly name?: string | undefined
   /** One's own instead of a random one; at least 16 characters. */
@@ -74,7 +76,7 @@ export class Ingresses {
       throw new AppError('bad_request', `streamKey: expected at least ${MIN_OWN_KEY_LENGTH} characters`)
     }
     const id = newId('ingress')
-    const who = identity ?? `${protocol}-${id.slice(-6)}`
+    const who = identity ?? await this.#freeIdentity(room, slugOf(name ?? '') || slugOf(room) || protocol)
     const row = this.#row({ id, protocol, room, identity: who, name: name ?? who, streamKey })
     const made = await this.#db.insertInto('ingresses').values(row).onConflict(conflict => conflict.doNothing())
       .returningAll().executeTakeFirst()
@@ -138,6 +140,12 @@ export class Ingresses {
     await this.#db.insertInto('ingresses').values(row).onConflict(conflict => conflict.doNothing()).execute()
     const kept = await this.get(DEMO_ID)
     return kept?.streamKey ? kept : (await this.rotateKey(DEMO_ID))!
+  }
+
+  /** Two encoders of one identity would keep each other out. */
+  async #freeIdentity (room: string, wanted: string): Promise<string> {
+    const others = await this.#db.selectFrom('ingresses').select('identity').where('room_name', '=', room).execute()
+    return firstFree(wanted, new Set(others.map(({ identity }) => identity)))
   }
 
   /** By the hash of its key: in the database if it answers, else in memory. */

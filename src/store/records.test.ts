@@ -66,6 +66,13 @@ for (const row of storeRows()) {
       await assert.rejects(ingresses.create({ protocol: 'rtmp', room: 'r2', streamKey }), { code: 'conflict' })
     })
 
+    test('who comes through a door is named after it, and apart from the others of the room', async () => {
+      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log })
+      const identities = []
+      for (const name of ['Kamera Süd', 'Kamera Süd', undefined]) identities.push((await ingresses.create({ protocol: 'rtmp', room: 'hall.2', name })).identity)
+      assert.deepEqual(identities, ['kamera-sud', 'kamera-sud-2', 'hall-2'])
+    })
+
     test('ingresses are listed newest first, in pages, by room', async () => {
       const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log })
       const room = newId('request')
