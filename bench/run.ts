@@ -9,7 +9,9 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   transcode: () => import('./transcode.ts'),
   'rtmp-ingest': () => import('./rtmp-ingest.ts'),
   'rtmp-delay': () => import('./rtmp-delay.ts'),
-  startup: () => import('./startup.ts')
+  startup: () => import('./startup.ts'),
+  http: () => import('./http.ts'),
+  news: () => import('./news.ts')
 }
 
 const folder = path.join(import.meta.dirname, 'results')
