@@ -47,8 +47,15 @@ export const isRunning = ({ state }: Recording): boolean => state === 'starting'
 export const liveRecordings = computed(() => (recordings.value ?? []).filter(isRunning))
 export const participantCount = computed(() => (rooms.value ?? []).reduce((sum, room) => sum + room.participants.length, 0))
 
-/** Sessions that only watch this room. */
-export const viewersOf = (room: string): number => (sessions.value ?? []).filter(s => s.room === room && s.type === 'whep').length
+/** The rooms of the pictures that play on this page, one entry a picture: they are sessions too, but nobody's audience. */
+export const previews = signal<readonly string[]>([])
+
+/** Sessions that only watch, in this room or in all, without the pictures on this page. */
+export function viewersOf (room?: string): number {
+  const isOfRoom = (name: string): boolean => room === undefined || room === name
+  const watching = (sessions.value ?? []).filter(s => s.type === 'whep' && s.state === 'active' && isOfRoom(s.room)).length
+  return Math.max(0, watching - previews.value.filter(isOfRoom).length)
+}
 
 /** The recording that runs of this participant, if one does. */
 export const recordingOf = (room: string, identity: string): Recording | undefined =>

@@ -74,6 +74,11 @@ test('two people in a call see and hear each other, and an encoder', { skip: mis
   await ben.getByRole('button', { name: 'Unmute the microphone' }).click()
   await hears(ann, 'Ben')
 
+  await ben.getByRole('button', { name: 'Share a screen' }).click()
+  await tile(ann, 'Ben’s screen').waitFor({ timeout: APPEARS_MS })
+  await ben.getByRole('button', { name: 'Stop sharing the screen' }).click()
+  await tile(ann, 'Ben’s screen').waitFor({ state: 'detached', timeout: APPEARS_MS })
+
   await ann.getByRole('button', { name: 'Inspect the connections' }).click()
   const from = ann.getByRole('region', { name: 'From Ben' })
   await from.getByText(/bit\/s/).waitFor({ timeout: APPEARS_MS })

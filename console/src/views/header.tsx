@@ -1,6 +1,6 @@
 import { plural } from '../lib/format.ts'
 import { logOut } from '../session.ts'
-import { liveRecordings, participantCount, rooms, sessions, status } from '../store.ts'
+import { liveRecordings, participantCount, rooms, status, viewersOf } from '../store.ts'
 import { Button } from '../ui/button.tsx'
 import { Logo } from '../ui/logo.tsx'
 import { Readiness } from './readiness.tsx'
@@ -37,12 +37,11 @@ export function Header () {
 function Counts () {
   if (!rooms.value) return null
   const recording = liveRecordings.value.length
-  const watching = (sessions.value ?? []).filter(s => s.type === 'whep').length
   return (
     <ul class='counts' aria-label='Right now'>
       <li>{plural(rooms.value.length, 'room')}</li>
       <li>{plural(participantCount.value, 'source')}</li>
-      <li>{plural(watching, 'viewer')}</li>
+      <li>{plural(viewersOf(), 'viewer')}</li>
       {recording > 0 && <li class='counts-live'><span class='dot dot-live' />{recording} recording</li>}
     </ul>
   )

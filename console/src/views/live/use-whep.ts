@@ -1,7 +1,7 @@
 import type { RefObject } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { whepPath } from '../../api.ts'
-import { api } from '../../store.ts'
+import { api, previews } from '../../store.ts'
 import { play, type WhepState } from '../../whep.ts'
 
 export type PictureState = WhepState | { readonly phase: 'resting' }
@@ -25,5 +25,11 @@ export function useWhep (video: RefObject<HTMLVideoElement | null>, { room, iden
       setState({ phase: 'resting' })
     }
   }, [room, identity, kinds.join(), wanted])
+  const playing = state.phase === 'playing' || state.phase === 'stalled'
+  useEffect(() => {
+    if (!playing) return
+    previews.value = [...previews.peek(), room]
+    return () => { previews.value = previews.peek().toSpliced(previews.peek().indexOf(room), 1) }
+  }, [room, playing])
   return state
 }
