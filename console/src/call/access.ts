@@ -22,6 +22,9 @@ export class Access {
 
   get isInvited (): boolean { return this.#invited !== undefined }
 
+  /** What has run out is not kept: after a reload, a login counts. */
+  forget (): void { sessionStorage.removeItem(keyOf(this.#room)) }
+
   /** For WHIP and WHEP. */
   token (): Promise<string> {
     if (this.#invited !== undefined) return Promise.resolve(this.#invited)
@@ -33,12 +36,13 @@ export class Access {
   }
 }
 
+const keyOf = (room: string): string => `auralink.invitation.${room}`
+
 /** Takes an invitation's token out of the address bar, where a shared screen would show it; a reload of this tab still has it. */
 export function takeInvitation (room: string): string | undefined {
-  const key = `auralink.invitation.${room}`
   const token = tokenOf(location.hash)
-  if (token === undefined) return sessionStorage.getItem(key) ?? undefined
-  sessionStorage.setItem(key, token)
+  if (token === undefined) return sessionStorage.getItem(keyOf(room)) ?? undefined
+  sessionStorage.setItem(keyOf(room), token)
   history.replaceState(null, '', location.pathname)
   return token
 }

@@ -56,7 +56,7 @@ function Choice ({ source, name }: { source: Source, name: string }) {
   useEffect(() => { void devicesOf(source.kind).then(setList) }, [source.on.value])
   return (
     <label class='choice'>{name}{' '}
-      <select class='select' value={source.deviceId.value ?? ''} disabled={list.length === 0} onChange={event => attempt(source.turnOn(event.currentTarget.value))}>
+      <select class='select' value={source.deviceId.value ?? ''} disabled={list.length === 0} onChange={event => attempt(source.choose(event.currentTarget.value))}>
         {list.length === 0 && <option value=''>none that this page knows of</option>}
         {list.map(({ deviceId, label }, index) => <option key={deviceId} value={deviceId}>{label || `${name} ${index + 1}`}</option>)}
       </select>

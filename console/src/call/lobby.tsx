@@ -40,7 +40,7 @@ export function Lobby ({ room, access, onJoin }: Props) {
     }
   }
 
-  if (door.shut) return <Shut access={access} why={door.shut} />
+  if (door.shut) return <Shut why={door.shut} />
   return (
     <main class='login'>
       <form class='login-card lobby' onSubmit={join}>
@@ -80,21 +80,23 @@ function useDoor (room: string, access: Access): { shut?: string | undefined, pr
   const [door, setDoor] = useState<{ shut?: string, present?: number }>({})
   useEffect(() => {
     access.api.roster(room).then(people => setDoor({ present: people.length }), error => {
-      if (error instanceof ApiError && error.status === 401) setDoor({ shut: access.isInvited ? 'This invitation has ended' : 'You need an invitation' })
-      else if (error instanceof ApiError && error.status === 403) setDoor({ shut: 'This invitation is for another room' })
-      else setDoor({ shut: messageOf(error) })
+      if (error instanceof ApiError && error.status === 401) {
+        access.forget()
+        return setDoor({ shut: access.isInvited ? 'This invitation has ended' : 'You need an invitation' })
+      }
+      setDoor({ shut: error instanceof ApiError && error.status === 403 ? 'This invitation is for another room' : messageOf(error) })
     })
   }, [])
   return door
 }
 
-const Shut = ({ access, why }: { access: Access, why: string }) => (
+const Shut = ({ why }: { why: string }) => (
   <main class='login'>
     <div class='login-card'>
       <Logo />
       <h1>{why}</h1>
-      <p class='muted'>Ask whoever invited you for a new link{access.isInvited ? '.' : ', or log in to the console and open this page again.'}</p>
-      {!access.isInvited && <a class='button button-primary' href='/'>Log in</a>}
+      <p class='muted'>Ask whoever invited you for a new link, or log in to the console and open this page again.</p>
+      <a class='button button-primary' href='/'>Log in</a>
     </div>
   </main>
 )

@@ -35,6 +35,14 @@ export class Source implements Disposable {
     this.#send(track, true)
   }
 
+  /** Takes another device; one that is off stays off until it is turned on. @throws NoDevice */
+  async choose (deviceId: string): Promise<void> {
+    if (this.on.value) return this.turnOn(deviceId)
+    this.#turn++
+    this.#release()
+    this.deviceId.value = deviceId
+  }
+
   /** A camera is let go: its light goes out. A microphone is only muted: it must be back within a syllable. */
   turnOff (): void {
     this.#turn++
