@@ -24,7 +24,7 @@ import { RtmpListener } from './legs/rtmp/listener.ts'
 import { defaultWebRtcSettings } from './legs/webrtc/settings.ts'
 import { whepRoutes } from './legs/webrtc/whep-routes.ts'
 import { whipRoutes } from './legs/webrtc/whip-routes.ts'
-import { aborted } from './lib/abort.ts'
+import { aborted, within } from './lib/abort.ts'
 import { systemClock as clock } from './lib/clock.ts'
 import { messageOf } from './lib/errors.ts'
 import type { Logger } from './lib/log.ts'
@@ -53,6 +53,8 @@ export type AppOptions = { readonly loaded: Loaded, readonly sources: ConfigSour
 /** Connections to the RTMP port, publishing or not, and those of one address that do not publish yet. */
 const RTMP_CONNECTIONS = 2_000
 const RTMP_STRANGERS_PER_ADDRESS = 32
+/** A database that is there is connected by then; the greeting of a start without one waits no longer. */
+const START_PATIENCE_MS = 2_000
 
 /**
  * The composition root: the only place that knows all parts. They are opened in one order and closed in the other; a start
@@ -151,6 +153,7 @@ export class App implements AsyncDisposable {
     if (dashboard) this.#inBackground(signal => dashboard.run(signal))
     stack.use(await this.#register(bridge, storage))
     stack.use(new Retention({ database: storage.database, log, clock }))
+    await within(START_PATIENCE_MS, storage.database.ready)
     await dependencies.checkAll()
     const demo = storage.database.kind === 'embedded' || cli.demo ? await storage.ingresses.ensureDemo() : undefined
     if (cli.demo && demo && rtmp) this.#showDemo(rtmp.port, demo.streamKey)

@@ -69,5 +69,9 @@ export class ProtocolError extends AppError {
   }
 }
 
-/** The sentence of anything that was thrown. */
-export const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+/** The sentence of anything that was thrown: for logs, with what is behind it where an error of ours does not tell whoever asked. */
+export const messageOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  const hides = error instanceof AppError && error.code === 'dependency_unavailable' && error.cause instanceof Error && !error.message.includes(error.cause.message)
+  return hides ? `${error.message.replace(/\.$/, '')}: ${(error.cause as Error).message}` : error.message
+}

@@ -86,7 +86,7 @@ export class Database implements AsyncDisposable {
     try {
       await Promise.race([sql`select 1`.execute(this.db), late.promise])
     } catch (cause) {
-      throw new AppError('dependency_unavailable', `the database does not answer: ${messageOf(cause)}`, { cause })
+      throw cause instanceof AppError ? cause : new AppError('dependency_unavailable', `the database does not answer: ${messageOf(cause)}`, { cause })
     } finally {
       signal?.removeEventListener('abort', abort)
     }

@@ -2,7 +2,7 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import type { Socket } from 'node:net'
 import pg from 'pg'
 import type { Logger } from '../lib/log.ts'
-import { messageOf } from '../lib/errors.ts'
+import { AppError, messageOf } from '../lib/errors.ts'
 
 export type PoolStatistics = {
   readonly active: number
@@ -67,7 +67,7 @@ export class BoundedPool implements PostgresPool {
       return lend(await this.#pool.connect(), () => this.onTrouble())
     } catch (error) {
       this.onTrouble()
-      throw error
+      throw unavailable(error)
     }
   }
 
@@ -76,6 +76,12 @@ export class BoundedPool implements PostgresPool {
 
 const sessionOptions = (settings: Record<string, string | number>): string =>
   Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`).join(' ')
+
+/** SQLSTATE classes of a server that is there and can do nothing: connection lost, out of resources, shutting down or starting. */
+const CANNOT_NOW = /^(?:08|53|57)/
+
+/** Where it is and why it failed is for the log (`messageOf`), not for whoever asked us. */
+const unavailable = (cause: unknown): AppError => new AppError('dependency_unavailable', 'The database is not available.', { cause })
 
 const lent = new WeakMap<pg.PoolClient, PostgresPoolClient>()
 
@@ -87,15 +93,14 @@ function lend (client: pg.PoolClient, onTrouble: () => void): PostgresPoolClient
   // The pool listens to idle connections only: unheard, the end of one that is lent would end the process.
   client.on('error', error => { broken = error })
   const query = async (text: string, values: readonly unknown[]): Promise<unknown> => {
-    if (broken) throw broken
+    if (broken) throw unavailable(broken)
     try {
       return await client.query(text, values as unknown[])
     } catch (error) {
-      if (!(error instanceof pg.DatabaseError)) { // Not the server's answer: there was none.
-        broken = error as Error
-        onTrouble()
-      }
-      throw error
+      if (error instanceof pg.DatabaseError && !CANNOT_NOW.test(error.code ?? '')) throw error
+      if (!(error instanceof pg.DatabaseError)) broken = error as Error // Not the server's answer: there was none.
+      onTrouble()
+      throw unavailable(error)
     }
   }
   const release = (destroy?: boolean): void => {

@@ -54,6 +54,8 @@ test(`PostgreSQL stopped for ${STOPPED_MS / 1000} s under ${SESSIONS} live sessi
   const stoppedAt = performance.now()
   await waitUntil('/ready says so', NOTICED_WITHIN_MS + SLACK_MS, () => watch.readyStatus === 503)
   t.diagnostic(`/ready was 503 after ${Math.round(performance.now() - stoppedAt)} ms`)
+  const { status } = await fetch(`${service.url}/api/v1/ingresses`, { headers: { 'x-auralink-api-key': service.apiKey } })
+  assert.equal(status, 503, 'what needs the database says that it is away')
   await leaving[Symbol.asyncDispose]()
   await sleep(STOPPED_MS - (performance.now() - stoppedAt))
   assert.equal((await sessionsOf(service)).length, SESSIONS, 'none was dropped, and those who left are gone')
