@@ -7,11 +7,13 @@ export type CatchUpPace = {
   /** Bytes sent in each tick: 4,000 a ms are 32 Mbit/s, which most last miles carry for a fraction of a second. */
   readonly bytesPerMs: number
   readonly tickMs: number
+  /** A busy machine wakes up late: what was missed is made up for, up to so many ms of it at once. */
+  readonly maxBurstMs: number
   /** How far apart (ms) cached frames are shown: as little as makes them distinct, so that the newest is shown live. */
   readonly frameSpacingMs: number
 }
 
-export const defaultPace: CatchUpPace = { bytesPerMs: 4000, tickMs: 1, frameSpacingMs: 0.1 }
+export const defaultPace: CatchUpPace = { bytesPerMs: 4000, tickMs: 1, maxBurstMs: 8, frameSpacingMs: 0.1 }
 
 /**
  * Shows a newcomer everything since the last keyframe in a moment, instead of nothing until the next. The cached packets leave
@@ -26,6 +28,7 @@ export class CatchUp implements Disposable {
   readonly #queue: RtpPacket[]
   readonly #timestamps = new Map<number, number>()
   #next = 0
+  #sentAt: number
   #timer: Disposable | undefined
 
   /** @param packets what `Backlog.packets()` gave: not empty, from a keyframe on. */
@@ -44,6 +47,7 @@ export class CatchUp implements Disposable {
     const last = timestampDistance(live, soonest) > 0 ? live : soonest
     for (const [rank, source] of sources.entries()) this.#timestamps.set(source, last - (sources.length - 1 - rank) * spacing)
     rewriter.follow(packets[0]!, newest, last)
+    this.#sentAt = clock.now() - pace.tickMs
     this.#send()
   }
 
@@ -53,7 +57,10 @@ export class CatchUp implements Disposable {
   push (packet: RtpPacket): void { this.#queue.push(packet) }
 
   #send (): void {
-    let budget = this.#pace.bytesPerMs * this.#pace.tickMs
+    const { bytesPerMs, tickMs, maxBurstMs } = this.#pace
+    const now = this.#clock.now()
+    let budget = bytesPerMs * Math.min(now - this.#sentAt, maxBurstMs)
+    this.#sentAt = now
     while (budget > 0 && !this.done) {
       const packet = this.#queue[this.#next++]!
       const timestamp = this.#timestamps.get(packet.timestamp)
@@ -61,7 +68,7 @@ export class CatchUp implements Disposable {
       else this.#sender.writeAt(packet, timestamp)
       budget -= packet.bytes.length
     }
-    this.#timer = this.done ? undefined : this.#clock.after(this.#pace.tickMs, () => this.#send())
+    this.#timer = this.done ? undefined : this.#clock.after(tickMs, () => this.#send())
   }
 
   [Symbol.dispose] (): void {

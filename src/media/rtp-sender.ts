@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts'
+import type { ExtensionBlock } from './header-extensions.ts'
 import { ntpMiddle, ntpOf } from './ntp.ts'
 import { PacketHistory } from './packet-history.ts'
 import { Rewriter } from './rewriter.ts'
@@ -8,6 +9,7 @@ import { type TimeReference, timestampAt } from './time-reference.ts'
 
 const FIXED_HEADER_BYTES = 12
 const VERSION_2 = 0x80
+const HAS_EXTENSIONS = 0x10
 /** Larger than any datagram that crosses a network unfragmented. */
 const MAX_PACKET_BYTES = 2048
 /** Answers to NACKs may add half of what is sent, and this many packets at once: a receiver cannot make us flood it. */
@@ -22,10 +24,17 @@ export type SenderOptions = {
   readonly clockRate: number
   /** Answers to NACKs go out as a stream of their own (RFC 4588), where the receiver agreed to it. */
   readonly rtx?: { readonly ssrc: number, readonly payloadType: number } | undefined
+  /** What each packet says in its header, retransmissions included. */
+  readonly extensions?: ExtensionBlock | undefined
+  /** Numbers the packets of all streams of one transport together. */
+  readonly numbers?: TransportNumbers | undefined
   readonly clock: Clock
   /** May not keep the bytes: they are overwritten by the next packet. @returns false when they could not be sent. */
   readonly send: (bytes: Buffer) => boolean
 }
+
+/** Gives a packet of so many bytes, sent at `now` (ms), its place among all packets of its transport: 16 bits. */
+export interface TransportNumbers { next (bytes: number, now: number): number }
 
 /** What one receiver says of one stream, from its latest report. */
 export type ReceptionQuality = { lossFraction: number, lost: number, jitterMs: number, roundTripMs: number | undefined }
@@ -47,6 +56,8 @@ export class RtpSender {
   mostLost = 0
   readonly #options: SenderOptions
   readonly #history = new PacketHistory()
+  /** Bytes before the payload. */
+  readonly #headerBytes: number
   #payloadBytes = 0
   #resendBudget = MAX_RESEND_BURST
   #rtxSequence = Math.floor(Math.random() * 0x10000)
@@ -55,6 +66,7 @@ export class RtpSender {
   constructor (options: SenderOptions) {
     this.#options = options
     this.ssrc = options.ssrc
+    this.#headerBytes = FIXED_HEADER_BYTES + (options.extensions?.bytes.length ?? 0)
     this.rewriter = new Rewriter({ clockRate: options.clockRate })
   }
 
@@ -74,10 +86,9 @@ export class RtpSender {
     const { sequenceNumber } = this.rewriter
     this.#history.add(packet, sequenceNumber, timestamp, now)
     const bytes = this.#print(packet, sequenceNumber, timestamp)
-    if (!this.#options.send(bytes)) this.refused++
+    this.#send(bytes, now)
     this.packets++
-    this.bytes += bytes.length
-    this.#payloadBytes += bytes.length - FIXED_HEADER_BYTES
+    this.#payloadBytes += bytes.length - this.#headerBytes
     this.#lastSentAt = now
     if (this.#resendBudget < MAX_RESEND_BURST) this.#resendBudget += RESENDS_PER_PACKET
   }
@@ -85,11 +96,8 @@ export class RtpSender {
   /** The publisher's header extensions and CSRCs are for its own hop, and stay there. */
   #print (packet: RtpPacket, sequenceNumber: number, timestamp: number): Buffer {
     const { ssrc, payloadType } = this.#options
-    const start = packet.headerLength
-    const end = Math.min(packet.bytes.length - packet.paddingLength, start + MAX_PACKET_BYTES - FIXED_HEADER_BYTES)
-    writeHeader(packet.marker, payloadType, sequenceNumber, timestamp, ssrc)
-    packet.bytes.copy(scratch, FIXED_HEADER_BYTES, start, end)
-    return scratch.subarray(0, FIXED_HEADER_BYTES + end - start)
+    this.#printHeader(packet.marker, payloadType, sequenceNumber, timestamp, ssrc)
+    return this.#printPayload(packet, this.#headerBytes)
   }
 
   /** Answers a NACK, as far as history and budget allow. */
@@ -101,24 +109,48 @@ export class RtpSender {
       const sent = this.#history.take(sequenceNumber, now)
       if (!sent) continue
       this.#resendBudget--
-      const bytes = this.#options.rtx ? this.#printRtx(sent.packet, sequenceNumber, sent.timestamp) : this.#print(sent.packet, sequenceNumber, sent.timestamp)
-      if (!this.#options.send(bytes)) this.refused++
+      const print = this.#options.rtx ? this.#printRtx : this.#print
+      this.#send(print.call(this, sent.packet, sequenceNumber, sent.timestamp), now)
       this.resent++
-      this.bytes += bytes.length
     }
   }
 
   /** RFC 4588 section 4: the original sequence number, then the original payload. */
   #printRtx (packet: RtpPacket, sequenceNumber: number, timestamp: number): Buffer {
     const { ssrc, payloadType } = this.#options.rtx!
-    const start = packet.headerLength
-    const end = Math.min(packet.bytes.length - packet.paddingLength, start + MAX_PACKET_BYTES - FIXED_HEADER_BYTES - 2)
     this.#rtxSequence = (this.#rtxSequence + 1) & 0xffff
-    writeHeader(packet.marker, payloadType, this.#rtxSequence, timestamp, ssrc)
-    scratch[FIXED_HEADER_BYTES] = sequenceNumber >> 8
-    scratch[FIXED_HEADER_BYTES + 1] = sequenceNumber & 0xff
-    packet.bytes.copy(scratch, FIXED_HEADER_BYTES + 2, start, end)
-    return scratch.subarray(0, FIXED_HEADER_BYTES + 2 + end - start)
+    this.#printHeader(packet.marker, payloadType, this.#rtxSequence, timestamp, ssrc)
+    scratch.writeUInt16BE(sequenceNumber, this.#headerBytes)
+    return this.#printPayload(packet, this.#headerBytes + 2)
+  }
+
+  #printHeader (marker: boolean, payloadType: number, sequenceNumber: number, timestamp: number, ssrc: number): void {
+    const { extensions } = this.#options
+    scratch[0] = VERSION_2 | (extensions ? HAS_EXTENSIONS : 0)
+    scratch[1] = (marker ? 0x80 : 0) | payloadType
+    scratch[2] = sequenceNumber >> 8
+    scratch[3] = sequenceNumber & 0xff
+    scratch.writeUInt32BE(timestamp >>> 0, 4)
+    scratch.writeUInt32BE(ssrc, 8)
+  }
+
+  /** @returns the whole packet, whose payload begins at `at` */
+  #printPayload (packet: RtpPacket, at: number): Buffer {
+    const start = packet.headerLength
+    const end = Math.min(packet.bytes.length - packet.paddingLength, start + MAX_PACKET_BYTES - at)
+    packet.bytes.copy(scratch, at, start, end)
+    return scratch.subarray(0, at + end - start)
+  }
+
+  /** What is printed in `scratch` leaves: its header extensions last, since they hold its place in the transport's order. */
+  #send (bytes: Buffer, now: number): void {
+    const { extensions, numbers, send } = this.#options
+    if (extensions) {
+      if (numbers) extensions.number(numbers.next(bytes.length, now))
+      extensions.bytes.copy(scratch, FIXED_HEADER_BYTES)
+    }
+    if (!send(bytes)) this.refused++
+    this.bytes += bytes.length
   }
 
   /**
@@ -147,13 +179,4 @@ export class RtpSender {
     this.mostLost = Math.max(this.mostLost, block.cumulativeLost)
     this.quality = { lossFraction: block.fractionLost, lost: block.cumulativeLost, jitterMs: block.jitter / clockRate * 1000, roundTripMs }
   }
-}
-
-function writeHeader (marker: boolean, payloadType: number, sequenceNumber: number, timestamp: number, ssrc: number): void {
-  scratch[0] = VERSION_2
-  scratch[1] = (marker ? 0x80 : 0) | payloadType
-  scratch[2] = sequenceNumber >> 8
-  scratch[3] = sequenceNumber & 0xff
-  scratch.writeUInt32BE(timestamp >>> 0, 4)
-  scratch.writeUInt32BE(ssrc, 8)
 }

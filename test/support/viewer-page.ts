@@ -22,6 +22,7 @@ async function watch (url, kinds = ['audio', 'video']) {
   for (const kind of kinds) stream.addTrack(connection.addTransceiver(kind, { direction: 'recvonly' }).receiver.track)
   const video = document.getElementById('v')
   video.srcObject = stream
+  const ear = kinds.includes('audio') ? await openEar() : undefined
   await connection.setLocalDescription()
   await new Promise(done => { const look = () => connection.iceGatheringState === 'complete' ? done() : setTimeout(look, 5); look() })
   const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/sdp' }, body: connection.localDescription.sdp })
@@ -32,7 +33,7 @@ async function watch (url, kinds = ['audio', 'video']) {
   const answeredAt = performance.now()
   await connection.setRemoteDescription({ type: 'answer', sdp })
   look(video, answeredAt)
-  if (kinds.includes('audio')) await listen(stream)
+  ear?.context.createMediaStreamSource(new MediaStream(stream.getAudioTracks())).connect(ear)
 }
 function look (video, answeredAt) {
   const canvas = new OffscreenCanvas(16, 9)
@@ -52,15 +53,17 @@ function look (video, answeredAt) {
   }
   video.requestVideoFrameCallback(onFrame)
 }
-async function listen (stream) {
+// Opened before there is anything to hear: starting the sound device stops the page, and the picture on it, for half a second.
+async function openEar () {
   const context = new AudioContext({ sampleRate: 48000 })
   const source = 'registerProcessor("ear", class extends AudioWorkletProcessor { constructor () { super(); this.loud = false; this.quiet = 0 } process ([[samples]]) { if (!samples) return true; let peak = 0; for (const s of samples) peak = Math.max(peak, Math.abs(s)); if (peak > 0.1) { if (!this.loud) { this.loud = true; this.port.postMessage(currentTime) } this.quiet = 0 } else if (this.loud && ++this.quiet > 20) this.loud = false; return true } })'
   await context.audioWorklet.addModule(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })))
   const ear = new AudioWorkletNode(context, 'ear')
   // When it was heard, not when this busy thread came to hear of it.
   ear.port.onmessage = ({ data }) => state.beeps.push(Math.round(Date.now() - (context.currentTime - data) * 1000))
-  context.createMediaStreamSource(new MediaStream(stream.getAudioTracks())).connect(ear).connect(context.destination)
+  ear.connect(context.destination)
   await context.resume()
+  return ear
 }
 async function seen () {
   const inbound = {}

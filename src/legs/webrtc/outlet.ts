@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { CatchUp } from '../../media/catch-up.ts'
 import type { Codec } from '../../media/codec.ts'
+import type { ExtensionBlock } from '../../media/header-extensions.ts'
 import { startsKeyframe } from '../../media/keyframes.ts'
 import type { SenderReport } from '../../media/rtcp/packet.ts'
 import type { RtpPacket } from '../../media/rtp-packet.ts'
@@ -23,6 +24,7 @@ export type OutletOptions = {
   readonly negotiated: NegotiatedCodec
   readonly ssrc: number
   readonly rtxSsrc: number | undefined
+  readonly extensions?: ExtensionBlock | undefined
   readonly clock: Clock
   readonly send: (bytes: Buffer) => boolean
   /** Told once if writing failed: a mistake of ours. */
@@ -45,13 +47,13 @@ export class Outlet implements PacketSink, Disposable {
   #attachedAt = 0
   #settling = false
 
-  constructor ({ codec, negotiated, ssrc, rtxSsrc, clock, send, failed }: OutletOptions) {
+  constructor ({ codec, negotiated, ssrc, rtxSsrc, extensions, clock, send, failed }: OutletOptions) {
     this.codec = codec
     this.#clock = clock
     this.#failed = failed
     const { codec: { payloadType }, rtx } = negotiated
     const repair = rtx && rtxSsrc !== undefined ? { ssrc: rtxSsrc, payloadType: rtx.payloadType } : undefined
-    this.sender = new RtpSender({ ssrc, payloadType, clockRate: codec.clockRate, rtx: repair, clock, send })
+    this.sender = new RtpSender({ ssrc, payloadType, clockRate: codec.clockRate, rtx: repair, extensions, clock, send })
   }
 
   get track (): Track | undefined { return this.#track }

@@ -3,13 +3,22 @@ import { AppError } from '../../lib/errors.ts'
 import { type Codec, codec, type MediaKind, opus } from '../../media/codec.ts'
 import type { AnswerSection, SentStream } from '../../protocols/webrtc/sdp-answer.ts'
 import { findCodec, type NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
-import type { Offer, OfferedSection } from '../../protocols/webrtc/sdp-types.ts'
+import { ExtensionUri, type HeaderExtension, type Offer, type OfferedSection } from '../../protocols/webrtc/sdp-types.ts'
 import type { Scene } from './subject.ts'
 
 /** One section of the answer that will carry something. */
-export type ViewedSection = { readonly codec: Codec, readonly negotiated: NegotiatedCodec, readonly stream: SentStream }
+export type ViewedSection = {
+  readonly codec: Codec
+  readonly negotiated: NegotiatedCodec
+  readonly stream: SentStream
+  readonly extensions: readonly HeaderExtension[]
+  /** Whether somebody's sound is transcoded to get here. */
+  readonly transcoded: boolean
+}
 
 export type Viewing = { readonly sections: readonly AnswerSection[], readonly viewed: { readonly [kind in MediaKind]?: ViewedSection } }
+
+const sentExtensions: Readonly<Record<MediaKind, ReadonlySet<string>>> = { audio: new Set(), video: new Set([ExtensionUri.playoutDelay]) }
 
 /** Where nothing is published yet: what most publishers send and every browser decodes. */
 const presumedVideo = codec('H264')
@@ -26,8 +35,8 @@ export function negotiateViewing (offer: Offer, scene: Scene, cname: string): Vi
     const section = kind && !viewed[kind] && receives(offered) ? view(offered, kind, scene, cname) : undefined
     if (!section) return { offered, rejected: true }
     viewed[kind!] = section
-    const { negotiated: { codec: chosen, rtx }, stream } = section
-    return { offered, direction: 'sendonly', codecs: rtx ? [chosen, rtx] : [chosen], extensions: [], stream }
+    const { negotiated: { codec: chosen, rtx }, stream, extensions } = section
+    return { offered, direction: 'sendonly', codecs: rtx ? [chosen, rtx] : [chosen], extensions, stream }
   })
   if (!viewed.audio && !viewed.video) throw nothingToSend(offer, scene)
   return { sections, viewed }
@@ -42,7 +51,8 @@ function view (offered: OfferedSection, kind: MediaKind, scene: Scene, cname: st
     const negotiated = choice && findCodec(offered, choice)
     if (!negotiated) continue
     const stream = { streamId: cname, trackId: `${cname}-${kind}`, cname, ssrc: randomSsrc(), rtxSsrc: negotiated.rtx && randomSsrc() }
-    return { codec: choice, negotiated, stream }
+    const extensions = offered.extensions.filter(({ uri }) => sentExtensions[kind].has(uri))
+    return { codec: choice, negotiated, stream, extensions, transcoded: published !== undefined && choice !== published }
   }
   return undefined
 }

@@ -3,8 +3,10 @@ import type { Clock } from '../../lib/clock.ts'
 import { AppError, messageOf } from '../../lib/errors.ts'
 import { type Logger, Tally } from '../../lib/log.ts'
 import type { MediaKind } from '../../media/codec.ts'
+import { ExtensionBlock, playoutDelay } from '../../media/header-extensions.ts'
 import { isRtcp, parseRtcp, printRtcp } from '../../media/rtcp/compound.ts'
 import type { RtcpPacket } from '../../media/rtcp/packet.ts'
+import { ExtensionUri } from '../../protocols/webrtc/sdp-types.ts'
 import type { Transport } from '../../protocols/webrtc/transport.ts'
 import type { Advice, Leg, LegContext, LegStats } from '../../room/leg.ts'
 import type { Room } from '../../room/room.ts'
@@ -20,6 +22,15 @@ import type { ViewedSection, Viewing } from './viewing.ts'
 const REPORT_TICK_MS = 250
 const EAGER_TICKS = 12
 const TICKS_PER_REPORT = 4
+
+/**
+ * Transcoded sound arrives some 35 ms after its picture and waits in the receiver's jitter buffer for 40 to 60 more. Receivers
+ * bring the picture in step by holding it back, little by little over ten seconds. Told to hold it back from the start (ms), they
+ * have nothing left to do.
+ */
+const PICTURE_HOLD_MS = 80
+/** What receivers take for the most without being told. */
+const MAX_PLAYOUT_DELAY_MS = 10_000
 
 export type WhepLegOptions = {
   readonly transport: Transport
@@ -79,9 +90,11 @@ export class WhepLeg implements Leg {
     })
   }
 
-  #outlet ({ codec, negotiated, stream: { ssrc, rtxSsrc } }: ViewedSection): Outlet {
-    const { clock, transport } = this.#options
-    return new Outlet({ codec, negotiated, ssrc, rtxSsrc, clock, send: bytes => transport.send(bytes), failed: error => this.#gone.reject(error) })
+  #outlet ({ codec, negotiated, stream: { ssrc, rtxSsrc }, extensions }: ViewedSection): Outlet {
+    const { clock, transport, viewing: { viewed } } = this.#options
+    const delayId = viewed.audio?.transcoded ? extensions.find(({ uri }) => uri === ExtensionUri.playoutDelay)?.id : undefined
+    const block = delayId === undefined ? undefined : new ExtensionBlock([{ id: delayId, value: playoutDelay(PICTURE_HOLD_MS, MAX_PLAYOUT_DELAY_MS) }])
+    return new Outlet({ codec, negotiated, ssrc, rtxSsrc, extensions: block, clock, send: bytes => transport.send(bytes), failed: error => this.#gone.reject(error) })
   }
 
   /** What there is to show has changed; with nothing, the viewer waits a while for it to come back. */
