@@ -12,7 +12,8 @@ const benches: Record<string, () => Promise<{ bench?: Bench }>> = {
   'rtmp-delay': () => import('./rtmp-delay.ts'),
   startup: () => import('./startup.ts'),
   http: () => import('./http.ts'),
-  news: () => import('./news.ts')
+  news: () => import('./news.ts'),
+  recorder: () => import('./recorder.ts')
 }
 
 const folder = path.join(import.meta.dirname, 'results')
