@@ -67,15 +67,17 @@ test('the history gives back what is young, once in a while', () => {
 
 type Sent = { payloadType: number, sequenceNumber: number, timestamp: number, ssrc: number, payload: string }
 
-function sender (rtx?: { ssrc: number, payloadType: number }): { target: RtpSender, sent: Sent[], clock: ManualClock } {
+function sender (rtx?: { ssrc: number, payloadType: number }): { target: RtpSender, sent: Sent[], times: number[], clock: ManualClock } {
   const clock = new ManualClock()
   const sent: Sent[] = []
+  const times: number[] = []
   const send = (bytes: Buffer): boolean => {
     const { payloadType, sequenceNumber, timestamp, ssrc, payload } = RtpPacket.parse(Buffer.from(bytes))
+    times.push(clock.now())
     sent.push({ payloadType, sequenceNumber, timestamp, ssrc, payload: payload.toString('hex') })
     return true
   }
-  return { target: new RtpSender({ ssrc: 7, payloadType: 102, clockRate: 90_000, rtx, clock, send }), sent, clock }
+  return { target: new RtpSender({ ssrc: 7, payloadType: 102, clockRate: 90_000, rtx, clock, send }), sent, times, clock }
 }
 
 test('a sender prints its own header, and nothing of the source’s extensions', () => {
@@ -128,8 +130,8 @@ test('the round trip is what is left after the receiver’s own delay', () => {
   assert.deepEqual({ ...target.quality, roundTripMs: 0 }, { lossFraction: 0.5, lost: 3, jitterMs: 10, roundTripMs: 0 })
 })
 
-test('a newcomer is brought up to the present in a moment, paced, then follows it without a jump', () => {
-  const { target, sent, clock } = sender()
+test('a newcomer is brought up to the present in a moment, paced, each frame dated as it leaves, then follows without a jump', () => {
+  const { target, sent, times, clock } = sender()
   const frames = Array.from({ length: 60 }, (_, i) => packet(i, i * 3000, 'ab'.repeat(1000)))
   using catchUp = new CatchUp(frames, target, clock, 90_000)
   assert.ok(sent.length >= 1 && sent.length <= 5, `${sent.length} at once`)
@@ -138,8 +140,11 @@ test('a newcomer is brought up to the present in a moment, paced, then follows i
   assert.ok(catchUp.done)
   target.write(packet(61, 61 * 3000))
   assert.deepEqual(sent.map(p => (p.sequenceNumber - sent[0]!.sequenceNumber) & 0xffff), Array.from({ length: 62 }, (_, i) => i), 'no number is missing')
-  const gaps = sent.slice(1).map((p, i) => p.timestamp - sent[i]!.timestamp | 0)
-  assert.deepEqual(gaps, [...Array.from({ length: 59 }, () => 9), 3000, 3000])
+  const dates = sent.map(({ timestamp }) => timestamp - sent[0]!.timestamp | 0)
+  assert.ok(dates.every((date, i) => i === 0 || date - dates[i - 1]! >= 9), 'frames stay apart')
+  const late = dates.slice(0, 61).map((date, i) => date - (times[i]! - times[0]!) * 90)
+  assert.ok(late.every(ticks => ticks >= 0 && ticks <= 60 * 9), `dated as they leave, but for ${Math.max(...late)} ticks`)
+  assert.equal(dates[61], 59 * 9 + 2 * 3000, 'what is live keeps its own time')
   target.rewriter.restart()
   clock.advance(500)
   using again = new CatchUp([packet(900, 5), packet(901, 3005)], target, clock, 90_000)

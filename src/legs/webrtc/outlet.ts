@@ -3,6 +3,7 @@ import { CatchUp } from '../../media/catch-up.ts'
 import type { Codec } from '../../media/codec.ts'
 import type { ExtensionBlock } from '../../media/header-extensions.ts'
 import { startsKeyframe } from '../../media/keyframes.ts'
+import { LiveStart } from '../../media/live-start.ts'
 import type { SenderReport } from '../../media/rtcp/packet.ts'
 import type { RtpPacket } from '../../media/rtp-packet.ts'
 import { RtpSender } from '../../media/rtp-sender.ts'
@@ -12,9 +13,8 @@ import type { PacketSink, Track } from '../../room/track.ts'
 
 /** A viewer may say this often that it lacks a picture; more is answered as once. */
 const PICTURE_INTERVAL_MS = 500
-/** Sound older than this does not begin a stream, for so long (both in milliseconds). */
-const MAX_START_LAG_MS = 150
-const SETTLE_MS = 3000
+/** Sound older than this does not begin a stream. */
+const MAX_START_AGE_MS = 150
 /** A publisher that has set no time reference for this long has none. */
 const REFERENCE_WAIT_MS = 3000
 
@@ -45,7 +45,7 @@ export class Outlet implements PacketSink, Disposable {
   #awaitsKeyframe = false
   #pictureAskedAt = -Infinity
   #attachedAt = 0
-  #settling = false
+  #liveStart: LiveStart | undefined
 
   constructor ({ codec, negotiated, ssrc, rtxSsrc, extensions, clock, send, failed }: OutletOptions) {
     this.codec = codec
@@ -69,8 +69,8 @@ export class Outlet implements PacketSink, Disposable {
     this.#subscription = track.subscribe(this)
     this.#track = track
     this.#awaitsKeyframe = this.codec.kind === 'video'
-    this.#settling = this.codec.kind === 'audio'
     this.#pictureAskedAt = this.#attachedAt = this.#clock.now()
+    this.#liveStart = this.codec.kind === 'audio' ? new LiveStart(MAX_START_AGE_MS, this.#attachedAt) : undefined
     if (backlog.length > 0) this.#fastForward(backlog)
   }
 
@@ -89,15 +89,16 @@ export class Outlet implements PacketSink, Disposable {
       if (!startsKeyframe(this.codec.name, packet)) return
       this.#awaitsKeyframe = false
     }
-    if (this.#settling && this.#isOld(packet)) return
+    if (this.#liveStart && !this.#isLive(packet, this.#liveStart)) return
     this.sender.write(packet)
   }
 
-  /** Sound that waited for its transcoder to start. A receiver would take that wait for the network's, and keep it for many seconds. */
-  #isOld (packet: RtpPacket): boolean {
+  #isLive (packet: RtpPacket, start: LiveStart): boolean {
     const reference = this.#track?.timeReference
-    this.#settling = this.#clock.now() - this.#attachedAt < SETTLE_MS
-    return reference !== undefined && this.#clock.wall() - wallTimeOf(packet.timestamp, reference, this.codec.clockRate) > MAX_START_LAG_MS
+    const age = reference && this.#clock.wall() - wallTimeOf(packet.timestamp, reference, this.codec.clockRate)
+    const live = start.accepts(age, this.#clock.now())
+    if (live) this.#liveStart = undefined
+    return live
   }
 
   fail (error: unknown): void {

@@ -28,7 +28,7 @@ const TICKS_PER_REPORT = 4
  * bring the picture in step by holding it back, little by little over ten seconds. Told to hold it back from the start (ms), they
  * have nothing left to do.
  */
-const PICTURE_HOLD_MS = 80
+const PICTURE_HOLD_MS = 100
 /** What receivers take for the most without being told. */
 const MAX_PLAYOUT_DELAY_MS = 10_000
 
