@@ -5,6 +5,7 @@ import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError, ProtocolError } from '../../lib/errors.ts'
 import { type Logger, Tally } from '../../lib/log.ts'
+import { readShared } from '../../lib/shared-read.ts'
 import { type PublishRequest, type Refusal, ServerConnection } from '../../protocols/rtmp/server-connection.ts'
 import type { Bridge } from '../../room/bridge.ts'
 import { Doorman, type Pass } from './doorman.ts'
@@ -74,7 +75,7 @@ export class RtmpListener implements AsyncDisposable {
     this.#doorman = new Doorman({ connections: options.maxConnections, strangersPerSource: options.maxStrangersPerAddress }, surroundings.clock)
     this.#tally = new Tally(surroundings.log, surroundings.clock)
     this.#secureContext = options.tls && createSecureContext({ ...options.tls, minVersion: 'TLSv1.2' })
-    this.#server = createServer({ noDelay: true }, socket => this.#accept(socket))
+    this.#server = createServer({ noDelay: true, pauseOnConnect: true }, socket => this.#accept(socket))
   }
 
   get port (): number { return (this.#server.address() as AddressInfo).port }
@@ -99,8 +100,8 @@ export class RtmpListener implements AsyncDisposable {
       socket.on('error', () => {}).destroy()
       return
     }
-    const stream = this.#secureContext ? new TLSSocket(socket, { isServer: true, secureContext: this.#secureContext }) : socket
     const remoteAddress = `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort}`
+    const stream = this.#secureContext ? new TLSSocket(socket, { isServer: true, secureContext: this.#secureContext }) : readShared(socket)
     const serving = this.#serve(stream, pass, remoteAddress).finally(() => this.#serving.delete(serving))
     this.#serving.add(serving)
   }

@@ -9,6 +9,8 @@ const MAX_HEADER_BYTES = 18
 const EXTENDED = 0xffffff
 /** What a message is given room for before its bytes are there; after that, room doubles as they come. */
 const FIRST_ROOM_BYTES = 4096
+/** Room up to this size is kept for the next message: most pictures fit. */
+const MAX_KEPT_ROOM_BYTES = 256 << 10
 /** Bytes of the message header by its format, 0 to 3. */
 const messageHeaderBytes = [11, 7, 3, 0] as const
 
@@ -26,7 +28,8 @@ class ChunkStreamState {
   streamId = 0
   /** Bytes of the message that have arrived. */
   received = 0
-  body: Buffer | undefined
+  /** Room for the message under way; used again for the next one. */
+  room = Buffer.alloc(0)
 }
 
 /** A header that was recognised but not yet acted upon: `basic` and `bytes` are the lengths of its first part and of all of it. */
@@ -45,7 +48,7 @@ export const whilePublishing: MessageLimit = type => {
 
 /**
  * Puts messages together from chunks (specification section 5.3). A message costs memory as its bytes arrive, not as its header
- * announces; one that lies whole in the input is handed on as a view, without a copy.
+ * announces; one that lies whole in the input is handed on as a view, without a copy, the others in room that the next uses again.
  */
 export class ChunkReader {
   /** Raised once the peer is known. */
@@ -63,11 +66,11 @@ export class ChunkReader {
   #buffered = 0
   #stopped = false
 
-  /** @param onMessage called within `push`, for every message but Set Chunk Size and Abort */
+  /** @param onMessage called within `push`, for every message but Set Chunk Size and Abort; the payload's bytes are its until it returns */
   constructor (onMessage: (message: RtmpMessage) => void) { this.#onMessage = onMessage }
 
   get chunkBytes (): number { return this.#chunkBytes }
-  /** Bytes held for messages that are not complete. */
+  /** Bytes of room held for messages. */
   get bufferedBytes (): number { return this.#buffered }
 
   /** Called from within `onMessage`: `push` returns after this message. */
@@ -177,35 +180,37 @@ export class ChunkReader {
     }
     this.#append(stream, input, at, end)
     this.#chunkLeft -= end - at
-    if (stream.received === stream.length) {
-      this.#buffered -= stream.body!.length
-      this.#finish(stream, stream.body!)
-    } else if (this.#chunkLeft === 0) this.#current = undefined
+    if (stream.received === stream.length) this.#finish(stream, stream.room.subarray(0, stream.length))
+    else if (this.#chunkLeft === 0) this.#current = undefined
     return end
   }
 
   #append (stream: ChunkStreamState, input: Buffer, at: number, end: number): void {
     const needed = stream.received + end - at
-    const room = stream.body?.length ?? 0
-    if (needed > room) {
-      const body = Buffer.allocUnsafe(Math.min(stream.length, Math.max(needed, room * 2, FIRST_ROOM_BYTES)))
-      this.#buffered += body.length - room
+    if (needed > stream.room.length) {
+      const room = Buffer.allocUnsafeSlow(Math.min(stream.length, Math.max(needed, stream.room.length * 2, FIRST_ROOM_BYTES)))
+      this.#buffered += room.length - stream.room.length
       if (this.#buffered > limits.maxBufferedBytes) throw new ProtocolError(`more than ${limits.maxBufferedBytes} bytes in unfinished messages`)
-      stream.body?.copy(body, 0, 0, stream.received)
-      stream.body = body
+      stream.room.copy(room, 0, 0, stream.received)
+      stream.room = room
     }
-    input.copy(stream.body!, stream.received, at, end)
+    input.copy(stream.room, stream.received, at, end)
     stream.received = needed
   }
 
   #finish (stream: ChunkStreamState, payload: Buffer): void {
     this.#current = undefined
     stream.received = 0
-    stream.body = undefined
     const message = { type: stream.type, streamId: stream.streamId, timestamp: stream.timestamp, payload }
     if (message.type === MessageType.setChunkSize) this.#setChunkSize(parseControl(message))
     else if (message.type === MessageType.abort) this.#abort(parseControl(message))
     else this.#onMessage(message)
+    if (stream.room.length > MAX_KEPT_ROOM_BYTES) this.#giveBack(stream)
+  }
+
+  #giveBack (stream: ChunkStreamState): void {
+    this.#buffered -= stream.room.length
+    stream.room = Buffer.alloc(0)
   }
 
   #setChunkSize (bytes: number): void {
@@ -219,9 +224,8 @@ export class ChunkReader {
   #abort (chunkStreamId: number): void {
     const stream = this.#streams.get(chunkStreamId)
     if (!stream) return
-    this.#buffered -= stream.body?.length ?? 0
     stream.received = 0
-    stream.body = undefined
+    this.#giveBack(stream)
   }
 }
 

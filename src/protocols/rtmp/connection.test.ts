@@ -140,7 +140,7 @@ class RawClient {
     this.server = new ServerConnection(near, systemClock)
     this.#socket = far
     const handshake = new ClientHandshake()
-    const reader = new ChunkReader(message => this.messages.push(message))
+    const reader = new ChunkReader(message => { this.messages.push({ ...message, payload: Buffer.from(message.payload) }) })
     reader.messageLimit = whilePublishing
     const ready = Promise.withResolvers()
     this.ready = ready.promise

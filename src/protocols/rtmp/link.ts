@@ -136,7 +136,7 @@ export class Link implements AsyncDisposable {
       const rest = this.#ready ? input : this.#shakeHands(input)
       if (rest) {
         const used = this.#reader.push(rest)
-        if (used < rest.length) this.#held = rest.subarray(used)
+        if (used < rest.length) this.#held = Buffer.from(rest.subarray(used)) // The socket may use its memory again.
       }
       this.#acknowledge()
     } catch (error) {

@@ -28,7 +28,7 @@ export type PublishRequest = {
   readonly handshake: HandshakeKind
 }
 
-/** Given every message of the publisher, in the order of arrival; payloads are views, and kept only as copies. What it throws ends the connection. */
+/** Given every message of the publisher, in the order of arrival. A payload's bytes are valid until the call returns. What it throws ends the connection. */
 export interface PublishHandler {
   video (body: Buffer, timestamp: number): void
   audio (body: Buffer, timestamp: number): void
