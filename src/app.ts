@@ -65,6 +65,7 @@ export class App implements AsyncDisposable {
   readonly #sources: ConfigSources
   readonly #stack = new AsyncDisposableStack()
   readonly #closing = new AbortController()
+  readonly #demo = new AbortController()
   /** What a person who starts the service should know beside the greeting. */
   readonly #notes: string[] = []
   #loaded: Loaded
@@ -92,9 +93,13 @@ export class App implements AsyncDisposable {
   get drainDeadlineMs (): number { return this.#config.service.drainDeadline }
 
   /** Not ready at once; nothing new; who is here may finish until the deadline. */
-  async drain (deadlineMs: number): Promise<void> { await this.#bridge?.drain(deadlineMs) }
+  async drain (deadlineMs: number): Promise<void> {
+    this.#demo.abort() // Nobody is to wait for our own clip.
+    await this.#bridge?.drain(deadlineMs)
+  }
 
   async [Symbol.asyncDispose] (): Promise<void> {
+    this.#demo.abort()
     this.#closing.abort()
     await this.#stack.disposeAsync()
   }
@@ -289,7 +294,7 @@ export class App implements AsyncDisposable {
   }
 
   #showDemo (port: number, streamKey: string): void {
-    this.#inBackground(signal => publishDemo({ url: rtmpUrl('127.0.0.1', port), streamKey, log: this.#log, signal }))
+    this.#inBackground(() => publishDemo({ url: rtmpUrl('127.0.0.1', port), streamKey, log: this.#log, signal: this.#demo.signal }))
   }
 
   /** Runs until closing begins; closing waits for it. */

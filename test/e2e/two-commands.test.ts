@@ -32,8 +32,8 @@ test('the first start greets with everything a newcomer needs, and the login lin
 test('--demo shows a picture to somebody without an encoder', { timeout: 120_000 }, async () => {
   await using service = await startService({ args: ['--demo'] })
   await waitUntil('the demo publishes', 20_000, async () => {
-    const { sessions } = await service.call('GET', '/api/v1/sessions?state=active')
-    return sessions.some((session: any) => session.kind === 'rtmp' && session.room === 'demo')
+    const { items } = await service.call('GET', '/api/v1/sessions?state=active')
+    return items.some((session: any) => session.type === 'rtmp' && session.room === 'demo')
   })
   assert.equal(await service.stop('SIGTERM'), 0)
 })

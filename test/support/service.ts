@@ -88,7 +88,7 @@ export async function startService (options: ServiceOptions = {}): Promise<Servi
   }
   await waitUntil('the service is ready', START_WITHIN_MS, async () => {
     if (child.exitCode !== null) throw new Error(`the service exited with ${child.exitCode}:\n${output}`)
-    return (await fetch(`${url}/ready`).catch(() => undefined))?.ok ?? false
+    return (await fetch(`${url}/ready`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined))?.ok ?? false // A port may be another program's.
   })
   return service
 }
