@@ -4,7 +4,7 @@ import { ApiKeys } from './control/auth/api-keys.ts'
 import { Auth } from './control/auth/auth.ts'
 import { type Fetch, Jwks } from './control/auth/jwks.ts'
 import { JwtVerifier } from './control/auth/jwt.ts'
-import { Oidc } from './control/auth/oidc.ts'
+import type { Oidc } from './control/auth/oidc.ts'
 import type { Scope } from './control/auth/principal.ts'
 import { TokenMint } from './control/auth/token-mint.ts'
 import type { Clock } from './lib/clock.ts'
@@ -21,7 +21,7 @@ export async function openAccess ({ config, database, log, clock, fetch }: Surro
   const kept = configured === undefined ? await adminApiKey(service.dataDir) : undefined
   const apiKeys = new ApiKeys(new StoredApiKeys<Scope>(database, log), clock, configured ?? kept?.secret)
   const auth = new Auth({
-    clock, apiKeys, mint: new TokenMint(clock, security.jwt.secret), jwt: verifierOf(config, clock, fetch), oidc: providerOf(config, clock, fetch), apiKeyHeader: security.apiKeys.headerName, acceptApiKeys: security.apiKeys.enabled
+    clock, apiKeys, mint: new TokenMint(clock, security.jwt.secret), jwt: verifierOf(config, clock, fetch), oidc: await providerOf(config, clock, fetch), apiKeyHeader: security.apiKeys.headerName, acceptApiKeys: security.apiKeys.enabled
   })
   return { auth, keyFile: kept && path.join(service.dataDir, 'admin-api-key'), isFirstRun: kept?.isNew ?? false }
 }
@@ -32,8 +32,9 @@ function verifierOf ({ security: { jwt: { enabled, secret, algorithm, issuer, au
   return new JwtVerifier({ issuer, audience, secret, algorithm, jwks }, clock)
 }
 
-function providerOf ({ features, security: { oidc }, http: { publicUrl } }: Config, clock: Clock, fetch: Fetch): Oidc | undefined {
+async function providerOf ({ features, security: { oidc }, http: { publicUrl } }: Config, clock: Clock, fetch: Fetch): Promise<Oidc | undefined> {
   const { issuer, clientId, clientSecret, roleClaim, adminRole } = oidc
   if (!features.enableSso || issuer === undefined || clientId === undefined || publicUrl === undefined) return undefined
+  const { Oidc } = await import('./control/auth/oidc.ts')
   return new Oidc({ issuer, clientId, clientSecret, publicUrl, roleClaim, roles: { [adminRole]: ['admin'] } }, { fetch, clock })
 }

@@ -3,7 +3,7 @@ import type { Metrics } from './control/metrics.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Logger } from './lib/log.ts'
 import type { Bridge } from './room/bridge.ts'
-import { Dashboard } from './services/dashboard/dashboard.ts'
+import type { Dashboard } from './services/dashboard/dashboard.ts'
 import type { GuardedDialer } from './services/guarded-dialer.ts'
 
 /** The metrics a Dashboard is told: the names the first service had. */
@@ -24,9 +24,10 @@ export type DashboardLinkOptions = {
 }
 
 /** This bridge's side of the Dashboard Service, made from the configuration. */
-export function openDashboard ({ url, config, dialer, log, clock, bridge, metrics }: DashboardLinkOptions): Promise<Dashboard> {
+export async function openDashboard ({ url, config, dialer, log, clock, bridge, metrics }: DashboardLinkOptions): Promise<Dashboard> {
   const { service: { bridgeId, region, environment, version, dataDir }, features, limits } = config
   const { apiKey, timeout, admission, registration, heartbeat } = config.dashboard
+  const { Dashboard } = await import('./services/dashboard/dashboard.ts')
   return Dashboard.open({
     url, apiKey, timeout, admission, registration, heartbeat,
     metricsInterval: config.metrics.enabled ? config.metrics.exportInterval : undefined,

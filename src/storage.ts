@@ -7,7 +7,7 @@ import type { Cache } from './store/cache.ts'
 import { Events } from './store/events.ts'
 import { Ingresses } from './store/ingresses.ts'
 import { StoreJournal } from './store/journal.ts'
-import { openCache } from './store/redis-cache.ts'
+import { openCache } from './store/open-cache.ts'
 import { Vault } from './store/sealed.ts'
 
 /** What is kept: the database with everything that writes to it, and the cache. */
@@ -31,7 +31,7 @@ export async function openStorage ({ config, log, clock, stack, signal }: Surrou
   const connections = { poolSize: pool.size, idleTimeoutMs: pool.idleTimeout, maxLifetimeMs: pool.maxLifetime, connectTimeoutMs: Math.min(pool.connectionTimeout, MAX_CONNECT_MS) }
   const database = stack.use(await openDatabase({ url, user: username, password, schema, autoMigrate, dataDir, ...connections }, { log, clock, signal }))
   const { host, port, password: redisPassword, database: index, keyPrefix, timeout: timeoutMs } = redis
-  const cache = stack.use(openCache({ host, port, password: redisPassword, database: index, keyPrefix, timeoutMs }, { log, clock }))
+  const cache = stack.use(await openCache({ host, port, password: redisPassword, database: index, keyPrefix, timeoutMs }, { log, clock }))
   const journal = stack.use(await StoreJournal.open({ database, bridgeId, dataDir, log, clock }))
   const events = stack.use(new Events(database, { clock, log }))
   journal.onApplied = () => events.appended()

@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from 'node:dns/promises'
 import { addAbortListener } from 'node:events'
 import { isIP, type Socket } from 'node:net'
-import { Agent, fetch as undiciFetch, request, type Dispatcher } from 'undici'
+import type { Agent, Dispatcher, fetch as undiciFetch } from 'undici'
 import { ChildController } from '../lib/abort.ts'
 import { type Allowance, covers, kindOf, parseAllowance } from '../lib/addresses.ts'
 import { AppError } from '../lib/errors.ts'
@@ -78,7 +78,8 @@ export class GuardedDialer implements AsyncDisposable {
     try {
       using either = new ChildController(deadline)
       using _link = signal && addAbortListener(signal, () => either.abort(signal.reason))
-      const { statusCode, headers, body } = await request(url, { ...options, dispatcher: this.agent(use), signal: either.signal })
+      const { request } = await undici()
+      const { statusCode, headers, body } = await request(url, { ...options, dispatcher: await this.#agent(use), signal: either.signal })
       return { status: statusCode, headers, text: await body.text() }
     } catch (error) {
       if (deadline.aborted && !signal?.aborted) throw new AppError('connect_timeout', `There was no answer within ${timeoutMs} ms.`, { cause: error })
@@ -88,14 +89,16 @@ export class GuardedDialer implements AsyncDisposable {
 
   /** `fetch` for one use, for libraries that bring their own requests. Redirects are answers, not followed. */
   fetch (use: Use): typeof undiciFetch {
-    return (input, init) => {
+    return async (input, init) => {
       parseDestination(typeof input === 'string' ? input : input instanceof URL ? input.href : input.url, use)
-      return undiciFetch(input, { ...init, dispatcher: this.agent(use), redirect: 'manual' })
+      const { fetch } = await undici()
+      return fetch(input, { ...init, dispatcher: await this.#agent(use), redirect: 'manual' })
     }
   }
 
   /** Connections for one use, for undici. */
-  agent (use: Use): Dispatcher {
+  async #agent (use: Use): Promise<Dispatcher> {
+    const { Agent } = await undici()
     const existing = this.#agents.get(use)
     if (existing) return existing
     const agent = new Agent({
@@ -163,6 +166,9 @@ export class GuardedDialer implements AsyncDisposable {
     }
   }
 }
+
+/** Loaded with the first request out: many services never make one. */
+const undici = (): Promise<typeof import('undici')> => import('undici')
 
 const lookupBySystem = async (host: string): Promise<readonly string[]> =>
   (await systemLookup(host, { all: true, verbatim: true })).map(({ address }) => address)

@@ -4,11 +4,9 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError, messageOf } from '../lib/errors.ts'
 import { type Logger, Tally } from '../lib/log.ts'
 import type { Cache, CacheValue } from './cache.ts'
-import { MemoryCache } from './memory-cache.ts'
 
 export type RedisOptions = {
-  /** Without it, memory. */
-  readonly host?: string | undefined
+  readonly host: string
   readonly port: number
   readonly username?: string | undefined
   readonly password?: string | undefined
@@ -18,7 +16,7 @@ export type RedisOptions = {
   readonly timeoutMs?: number | undefined
 }
 
-type Surroundings = { readonly log: Logger, readonly clock: Clock }
+export type Surroundings = { readonly log: Logger, readonly clock: Clock }
 
 const TIMEOUT_MS = 2_000
 const MAX_QUEUED_COMMANDS = 5_000
@@ -26,11 +24,6 @@ const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 2_000
 const CLOSE_MS = 1_000
 const SAID_EVERY_MS = 30_000
-
-/** Redis if there is a host, else memory. Returns at once: Redis may come later, or never. */
-export function openCache (options: RedisOptions, tools: Surroundings): Cache {
-  return options.host === undefined ? new MemoryCache(tools.clock) : new RedisCache({ ...options, host: options.host }, tools)
-}
 
 /**
  * Redis, over one connection. The client's own time limits do not end a command that has been written (its `timeout` and abort
@@ -46,7 +39,7 @@ export class RedisCache implements Cache {
   readonly #timeoutMs: number
   #running = 0
 
-  constructor (options: RedisOptions & { readonly host: string }, { log, clock }: Surroundings) {
+  constructor (options: RedisOptions, { log, clock }: Surroundings) {
     const tally = new Tally(log, clock, SAID_EVERY_MS)
     this.endpoint = `redis://${options.host}:${options.port}/${options.database}`
     this.#prefix = options.keyPrefix
@@ -127,7 +120,7 @@ export class RedisCache implements Cache {
   }
 }
 
-function makeClient ({ host, port, username, password, database }: RedisOptions & { readonly host: string }, timeoutMs: number) {
+function makeClient ({ host, port, username, password, database }: RedisOptions, timeoutMs: number) {
   return createClient({
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),

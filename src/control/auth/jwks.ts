@@ -1,6 +1,7 @@
-import { type CryptoKey, importJWK, type JWK } from 'jose'
+import type { CryptoKey, JWK } from 'jose'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
+import { jose } from './jose.ts'
 
 /** Fetches a URL for us: in the service, through the guarded dialer. Follows no redirect, and fails when the signal does. */
 export type Fetch = (url: string, init: FetchInit) => Promise<{ readonly status: number, text (): Promise<string> }>
@@ -97,6 +98,7 @@ async function importKey (jwk: JWK): Promise<Key | undefined> {
   const { use = 'sig', alg = algorithm } = jwk
   if (!algorithm || 'd' in jwk || use !== 'sig' || alg !== algorithm) return undefined
   try {
+    const { importJWK } = await jose()
     const key = await importJWK(jwk, algorithm)
     return key instanceof Uint8Array ? undefined : { kid: jwk.kid, algorithm, key }
   } catch {

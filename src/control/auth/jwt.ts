@@ -1,7 +1,8 @@
-import { type CryptoKey, errors, type JWTPayload, jwtVerify } from 'jose'
+import type { CryptoKey, JWTPayload } from 'jose'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import { duplicateKey } from './duplicate-key.ts'
+import { jose } from './jose.ts'
 import { type AsymmetricAlgorithm, asymmetricAlgorithms, type Jwks } from './jwks.ts'
 import { type Principal, type Scope, scopes } from './principal.ts'
 
@@ -73,9 +74,10 @@ export class JwtVerifier {
     const key = await this.#keyFor(header)
     const now = Math.floor(this.#clock.wall() / 1000)
     const { issuer, audience } = this.#settings
+    const { jwtVerify, errors } = await jose()
     const claims = await jwtVerify(token, key, {
       issuer, audience, algorithms: [header.alg], clockTolerance: this.#leeway, currentDate: new Date(this.#clock.wall()), requiredClaims: ['exp']
-    }).then(({ payload }) => payload, error => { throw refusalOf(error) })
+    }).then(({ payload }) => payload, error => { throw refusalOf(error, errors) })
     if (duplicateKey(decoded(token.split('.')[1]!))) throw new JwtRefused('duplicate_field')
     this.#checkTimes(claims, now)
     const principal = this.#principal(claims)
@@ -143,7 +145,7 @@ function scopesOf (claims: JWTPayload): ReadonlySet<Scope> {
   return new Set(scopes.filter(scope => given.includes(scope)))
 }
 
-function refusalOf (error: unknown): AppError {
+function refusalOf (error: unknown, errors: typeof import('jose').errors): AppError {
   if (error instanceof AppError) return error
   if (error instanceof errors.JWTExpired) return new JwtRefused('expired')
   if (error instanceof errors.JWTClaimValidationFailed) return new JwtRefused(claimReason(error.claim, error.reason))

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { jwtVerify } from 'jose'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
+import { jose } from './jose.ts'
 import { type Fetch, fetchText, Jwks } from './jwks.ts'
 import { decodedHeader } from './jwt.ts'
 import type { Principal, Scope } from './principal.ts'
@@ -113,6 +113,7 @@ export class Oidc {
       if (!key) throw new AppError('unauthorized')
       const requiredClaims = ['exp', 'iat', 'sub']
       const currentDate = new Date(this.#clock.wall())
+      const { jwtVerify } = await jose()
       const { payload } = await jwtVerify(idToken, key, {
         issuer, audience: clientId, algorithms: [algorithm], clockTolerance: LEEWAY_SECONDS, currentDate, requiredClaims
       })

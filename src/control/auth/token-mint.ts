@@ -1,6 +1,6 @@
 import { hkdfSync, randomBytes, randomUUID } from 'node:crypto'
-import { SignJWT } from 'jose'
 import type { Clock } from '../../lib/clock.ts'
+import { jose } from './jose.ts'
 import { JwtVerifier } from './jwt.ts'
 import type { Scope } from './principal.ts'
 
@@ -35,6 +35,7 @@ export class TokenMint {
   async mint ({ subject, scopes, room, expiresInSeconds }: MediaTokenRequest): Promise<{ token: string, expiresAt: Date }> {
     const now = Math.floor(this.#clock.wall() / 1000)
     const exp = now + Math.min(expiresInSeconds, MAX_MEDIA_TOKEN_SECONDS)
+    const { SignJWT } = await jose()
     const token = await new SignJWT({ scopes, ...(room === undefined ? {} : { room }) })
       .setProtectedHeader({ alg: 'HS256', typ: MEDIA_TOKEN_TYPE })
       .setIssuer(ISSUER).setAudience(ISSUER).setSubject(subject).setJti(randomUUID()).setIssuedAt(now).setExpirationTime(exp)
