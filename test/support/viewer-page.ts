@@ -69,8 +69,8 @@ async function seen () {
   const inbound = {}
   for (const report of (await connection.getStats()).values()) {
     if (report.type !== 'inbound-rtp') continue
-    const { packetsReceived, packetsLost, framesDecoded, framesDropped, keyFramesDecoded, freezeCount, nackCount, pliCount, jitter, jitterBufferDelay, jitterBufferEmittedCount, estimatedPlayoutTimestamp } = report
-    inbound[report.kind] = { packetsReceived, packetsLost, framesDecoded, framesDropped, keyFramesDecoded, freezeCount, nackCount, pliCount, jitter, estimatedPlayoutTimestamp, jitterBufferMs: jitterBufferDelay / Math.max(1, jitterBufferEmittedCount) * 1000 }
+    const { packetsReceived, packetsLost, framesDecoded, framesDropped, keyFramesDecoded, freezeCount, nackCount, pliCount, jitter, jitterBufferDelay, jitterBufferEmittedCount, estimatedPlayoutTimestamp, concealedSamples, silentConcealedSamples, totalFreezesDuration } = report
+    inbound[report.kind] = { packetsReceived, packetsLost, framesDecoded, framesDropped, keyFramesDecoded, freezeCount, nackCount, pliCount, jitter, estimatedPlayoutTimestamp, concealedMs: concealedSamples / 48, silentMs: silentConcealedSamples / 48, freezesMs: totalFreezesDuration * 1000, jitterBufferMs: jitterBufferDelay / Math.max(1, jitterBufferEmittedCount) * 1000 }
   }
   return { ...state, state: connection.connectionState, inbound }
 }

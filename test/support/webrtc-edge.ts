@@ -12,7 +12,10 @@ import type { Leg } from '../../src/room/leg.ts'
 import type { Room } from '../../src/room/room.ts'
 import { noTranscode } from './no-transcode.ts'
 
-export type EdgeOptions = Partial<Pick<WebRtcRoutesOptions, 'authorize' | 'transcode'>> & { settings?: Partial<WebRtcSettings>, bindAddress?: string, log?: Logger, page?: string }
+export type EdgeOptions = Partial<Pick<WebRtcRoutesOptions, 'authorize' | 'transcode'>> & { settings?: Partial<WebRtcSettings>, bindAddress?: string, log?: Logger, page?: string
+  /** Led through a network of the test's own: what becomes of each answer on its way to the client. */
+  answer?: (sdp: string) => string
+}
 
 /** The WebRTC side of the service alone, on free ports: a bridge, the media port, and HTTP with its routes and one page. */
 export interface Edge extends AsyncDisposable {
@@ -27,13 +30,14 @@ export interface Edge extends AsyncDisposable {
 const anchor: Leg = { kind: 'anchor', run: (_room, { signal }) => new Promise(resolve => signal.addEventListener('abort', () => resolve())), stats: () => ({ packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0, advice: [], detail: {} }) }
 
 export async function openEdge (options: EdgeOptions = {}): Promise<Edge> {
-  const { authorize = async () => {}, transcode = noTranscode, settings, bindAddress = '127.0.0.1', log = silentLogger, page = '' } = options
+  const { authorize = async () => {}, transcode = noTranscode, settings, bindAddress = '127.0.0.1', log = silentLogger, page = '', answer } = options
   await using stack = new AsyncDisposableStack()
   const transports = stack.use(await TransportHub.open({ port: 0, bindAddress }))
   const journal = { roomChanged () {}, participantChanged () {}, sessionChanged () {} }
   const bridge = stack.use(new Bridge({ engine: localEngine, journal, log, limits: { sessions: 1000, rooms: 100 } }))
   const app = fastify({ forceCloseConnections: true })
   app.setErrorHandler((thrown, _request, reply) => sendProblem(reply, toAppError(thrown)))
+  if (answer) app.addHook('onSend', async (_request, reply, payload) => reply.statusCode === 201 ? answer(String(payload)) : payload)
   app.get('/', (_request, reply) => reply.type('text/html').send(page))
   const routes = { bridge, transports, transcode, authorize, clock: systemClock, settings: { ...defaultWebRtcSettings, ...settings } }
   await app.register(whepRoutes, routes)
