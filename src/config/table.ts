@@ -47,7 +47,7 @@ const MIN_COMPARABLE = 7
 /** The variable of ours that a name unknown to us was probably meant to be. */
 export function nearestVariable (name: string): string | undefined {
   if (variables.has(name) || name.length < MIN_COMPARABLE) return undefined
-  return [...variables].find(known => known.length >= MIN_COMPARABLE && editDistance(name, known) <= 2)
+  return [...variables].find(known => known.length >= MIN_COMPARABLE && Math.abs(known.length - name.length) <= 2 && editDistance(name, known) <= 2)
 }
 
 /** Levenshtein: letters to insert, remove or replace. */

@@ -5,6 +5,9 @@ import { limits } from './limits.ts'
 import { rawProblem, sendProblem, toAppError } from './problem.ts'
 import { validatorCompiler } from './validation.ts'
 
+/** In the place of the JSON Schema libraries that Fastify would load: both compilers are set below. */
+const unused = (() => { throw new Error('a compiler that was replaced has been asked for') }) as never
+
 /** Fastify with every limit set and our way of checking, printing and failing. */
 export function newApp (trustedProxies: readonly string[]): FastifyInstance {
   const run = randomBytes(6).toString('base64url')
@@ -23,6 +26,7 @@ export function newApp (trustedProxies: readonly string[]): FastifyInstance {
     genReqId: () => `req_${run}${(++requests).toString(36)}`, // Unlike a random id, it costs nothing.
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     forceCloseConnections: 'idle',
+    schemaController: { compilersFactory: { buildValidator: unused, buildSerializer: unused } },
     frameworkErrors: (error, _request, reply) => { sendProblem(reply, toAppError(error)) },
     clientErrorHandler: (error, socket) => {
       if (socket.writable && error.code !== 'ECONNRESET') socket.end(rawProblem(error.code))

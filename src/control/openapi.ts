@@ -36,20 +36,24 @@ export async function describeApi (app: FastifyInstance, version: string, apiKey
 
 const scopeSentence = (scope: string): string => scope === 'any' ? 'For anybody with credentials.' : `Needs the scope \`${scope}\`.`
 
-/** The description for programs, and for people. Both are made once, when all routes are known. */
+/** A start does not wait for the description; who asks for it hardly ever does either. */
+const DESCRIBE_AFTER_MS = 1_000
+
+/** The description for programs, and for people. Both are made once, soon after all routes are known. */
 export function descriptionRoutes (app: FastifyInstance): void {
-  let json = ''
-  let page = ''
-  app.addHook('onReady', async () => {
+  let made: { readonly json: string, readonly page: string } | undefined
+  const description = (): { readonly json: string, readonly page: string } => {
     const document = tidied(app.swagger()) as ApiDocument
-    json = JSON.stringify(document)
-    page = docsPage(document)
-  })
+    return { json: JSON.stringify(document), page: docsPage(document) }
+  }
+  let soon: NodeJS.Timeout | undefined
+  app.addHook('onReady', async () => { soon = setTimeout(() => { made ??= description() }, DESCRIBE_AFTER_MS).unref() })
+  app.addHook('onClose', async () => clearTimeout(soon))
   const tags = ['description']
   app.get('/openapi.json', {
     schema: { tags, summary: 'This API, as OpenAPI 3.1', response: { 200: bytes('The document', 'application/json') } }
-  }, (_request, reply) => reply.type(JSON_TYPE).send(json))
+  }, (_request, reply) => reply.type(JSON_TYPE).send((made ??= description()).json))
   app.get('/docs', {
     schema: { tags, summary: 'This API, for people', response: { 200: bytes('A page', 'text/html') } }
-  }, (_request, reply) => reply.type('text/html; charset=utf-8').send(page))
+  }, (_request, reply) => reply.type('text/html; charset=utf-8').send((made ??= description()).page))
 }
