@@ -27,7 +27,7 @@ const MAX_CONNECT_MS = 1_500
 
 /** Opens them in the order they build on each other; the stack closes them the other way round. */
 export async function openStorage ({ config, log, clock, stack, signal }: Surroundings): Promise<Storage> {
-  const { service: { dataDir, bridgeId }, database: { url, username, password, schema, pool, autoMigrate }, redis } = config
+  const { service: { dataDir, bridgeId }, database: { url, username, password, schema, pool, autoMigrate }, redis, security: { secretKey } } = config
   const connections = { poolSize: pool.size, idleTimeoutMs: pool.idleTimeout, maxLifetimeMs: pool.maxLifetime, connectTimeoutMs: Math.min(pool.connectionTimeout, MAX_CONNECT_MS) }
   const database = stack.use(await openDatabase({ url, user: username, password, schema, autoMigrate, dataDir, ...connections }, { log, clock, signal }))
   const { host, port, password: redisPassword, database: index, keyPrefix, timeout: timeoutMs } = redis
@@ -35,7 +35,7 @@ export async function openStorage ({ config, log, clock, stack, signal }: Surrou
   const journal = stack.use(await StoreJournal.open({ database, bridgeId, dataDir, log, clock }))
   const events = stack.use(new Events(database, { clock, log }))
   journal.onApplied = () => events.appended()
-  const vault = new Vault(await folderKey(dataDir))
+  const vault = new Vault(secretKey === undefined ? await folderKey(dataDir) : Buffer.from(secretKey))
   const ingresses = new Ingresses(database, { vault, log })
   return { database, cache, journal, events, ingresses, vault }
 }

@@ -5,6 +5,8 @@ import { type Entry, nearestVariable } from './table.ts'
 
 const TCP_PORTS = ['http.port', 'health.http.port', 'metrics.prometheus.port', 'rtmp.ingest_port', 'rtmp.tls_port', 'sip.port', 'sip.tls_port'].map(key => `auralink.${key}`)
 
+const MAX_FRAGMENT_MS = 1_000
+
 /** What everybody types first, and the values in the seed's examples. */
 const WELL_KNOWN = new Set(['secret', 'password', 'changeme', 'admin', 'test', 'auralink', 'dev-dashboard-key'])
 
@@ -20,6 +22,10 @@ export function crossChecks (entries: readonly Entry[]): Problem[] {
     const other = taken.get(entry.value)
     if (other !== undefined) problems.push({ origin: entry.origin, key, message: `port ${String(entry.value)} is also ${other}` })
     taken.set(entry.value, key)
+  }
+  const fragment = entries.find(e => e.key === 'auralink.recording.fragment')
+  if (fragment && Number(fragment.value) > MAX_FRAGMENT_MS) {
+    problems.push({ origin: fragment.origin, key: fragment.key, message: `expected at most ${MAX_FRAGMENT_MS / 1000}s: it is what a crash can cost a recording` })
   }
   if (value('auralink.health.http.liveness_path') === value('auralink.health.http.readiness_path')) {
     problems.push({ origin: DEFAULT_ORIGIN, key: 'auralink.health.http', message: 'liveness_path and readiness_path are the same' })

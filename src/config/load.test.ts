@@ -34,7 +34,7 @@ test('with nothing given, the defaults', () => {
   assert.equal(c.media.udpPort, 10_000)
   assert.equal(c.metrics.prometheus.port, 9090)
   assert.equal(c.rtmp.ingestPort, 1935)
-  assert.equal(c.recording.fragment, 1000)
+  assert.equal(c.recording.fragment, 500)
   assert.equal(c.recording.minFreeDisk, 1024 ** 3)
   assert.equal(c.redis.cacheTtl, 300_000)
   assert.equal(c.service.dataDir, path.join(folder, 'data'))

@@ -206,7 +206,7 @@ export const auralink = {
   },
   recording: {
     enabled: flag(sameAs('features.enable_recording'), 'Rooms can be recorded.'),
-    fragment: duration('1s', 'Length of one fragment: what a crash can cost.'),
+    fragment: duration('500ms', 'Length of one fragment: with the write of it, what a crash can cost; 1 s at most.'),
     rejoin_grace: duration('5s', 'A recorded participant may come back within this without ending the recording.'),
     start_timeout: duration('60s', 'A recording whose participant sends nothing for this long fails.'),
     min_free_disk: size('1GiB', 'No new recording begins with less free disk space.', { live: true }),
@@ -306,6 +306,7 @@ export const auralink = {
     dependency_timeout: duration('3s', 'Longest wait for one dependency.')
   },
   security: {
+    secret_key: text(undefined, 'Seals stream keys and webhook secrets in the database; at least 32 characters. Bridges on one database share it. Unset: one is made at the first start, in data_dir.', { env: 'AURALINK_SECRET_KEY', secret: true }),
     admin_api_key: text(undefined,
       'An API key for everything. Unset: one is made at the first start.', { env: 'AURALINK_ADMIN_API_KEY', secret: true }),
     public_status: flag(true, '/status answers without a key; it holds nothing secret.'),

@@ -70,11 +70,15 @@ export class WebhookDeliveries {
     })
   }
 
-  /** Claims what is due: of each webhook and session only the oldest, so that one that fails holds back those behind it. */
-  async claim (limit: number): Promise<DueDelivery[]> {
+  /**
+   * Claims what is due: of each webhook and session only the oldest, so that one that fails holds back those behind it.
+   * @param busy webhooks that have enough under way: theirs wait, so that one slow receiver does not hold up the others
+   */
+  async claim (limit: number, busy: readonly string[] = []): Promise<DueDelivery[]> {
     const now = this.#now
     const due = this.#db.selectFrom('webhook_deliveries as d').innerJoin('webhook_endpoints as e', 'e.endpoint_id', 'd.endpoint_id')
       .select('d.delivery_id').where('e.disabled_at', 'is', null).where('d.state', '=', 'pending').where('d.due_at', '<=', now)
+      .$if(busy.length > 0, query => query.where('d.endpoint_id', 'not in', busy))
       .where(({ not, exists, selectFrom }) => not(exists(selectFrom('webhook_deliveries as p').select('p.delivery_id')
         .whereRef('p.endpoint_id', '=', 'd.endpoint_id').whereRef('p.order_key', '=', 'd.order_key').where('p.state', '=', 'pending')
         .whereRef('p.event_cursor', '<', 'd.event_cursor'))))
