@@ -82,6 +82,8 @@ test('a browser that joins between keyframes sees a picture at once, then all of
   assert.equal(seen.inbound.video!.packetsLost, 0)
 
   const session = [...edge.bridge.sessions.values()].find(({ leg }) => leg.kind === 'whep')!
+  const { downlink } = session.describe().stats.detail as { downlink: { receivedBitrate: number, lossFraction: number } }
+  assert.ok(downlink.receivedBitrate > 1_000_000 && downlink.lossFraction === 0, 'the browser reports what arrives')
   assert.equal(await page.evaluate('leave()'), 200)
   await session.done
   assert.equal(session.state, 'ended')

@@ -6,7 +6,7 @@ import { startsKeyframe } from '../../media/keyframes.ts'
 import { LiveStart } from '../../media/live-start.ts'
 import type { SenderReport } from '../../media/rtcp/packet.ts'
 import type { RtpPacket } from '../../media/rtp-packet.ts'
-import { RtpSender } from '../../media/rtp-sender.ts'
+import { RtpSender, type TransportNumbers } from '../../media/rtp-sender.ts'
 import { wallTimeOf } from '../../media/time-reference.ts'
 import type { NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
 import type { PacketSink, Track } from '../../room/track.ts'
@@ -25,6 +25,7 @@ export type OutletOptions = {
   readonly ssrc: number
   readonly rtxSsrc: number | undefined
   readonly extensions?: ExtensionBlock | undefined
+  readonly numbers?: TransportNumbers | undefined
   readonly clock: Clock
   readonly send: (bytes: Buffer) => boolean
   /** Told once if writing failed: a mistake of ours. */
@@ -47,13 +48,13 @@ export class Outlet implements PacketSink, Disposable {
   #attachedAt = 0
   #liveStart: LiveStart | undefined
 
-  constructor ({ codec, negotiated, ssrc, rtxSsrc, extensions, clock, send, failed }: OutletOptions) {
+  constructor ({ codec, negotiated, ssrc, rtxSsrc, extensions, numbers, clock, send, failed }: OutletOptions) {
     this.codec = codec
     this.#clock = clock
     this.#failed = failed
     const { codec: { payloadType }, rtx } = negotiated
     const repair = rtx && rtxSsrc !== undefined ? { ssrc: rtxSsrc, payloadType: rtx.payloadType } : undefined
-    this.sender = new RtpSender({ ssrc, payloadType, clockRate: codec.clockRate, rtx: repair, extensions, clock, send })
+    this.sender = new RtpSender({ ssrc, payloadType, clockRate: codec.clockRate, rtx: repair, extensions, numbers, clock, send })
   }
 
   get track (): Track | undefined { return this.#track }

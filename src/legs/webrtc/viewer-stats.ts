@@ -10,11 +10,12 @@ export type ViewerFigures = {
   readonly pair: CandidatePair | undefined
   readonly packetsIn: number
   readonly bytesIn: number
+  readonly downlink: Record<string, unknown> | undefined
   readonly showing: string | undefined
   readonly advice: readonly Advice[]
 }
 
-export function describeViewer ({ outlets, viewing, pair, packetsIn, bytesIn, showing, advice }: ViewerFigures): LegStats {
+export function describeViewer ({ outlets, viewing, pair, packetsIn, bytesIn, downlink, showing, advice }: ViewerFigures): LegStats {
   const all = [...outlets.values()]
   const quality = qualityOf(all)
   return {
@@ -28,6 +29,7 @@ export function describeViewer ({ outlets, viewing, pair, packetsIn, bytesIn, sh
       participant: showing,
       video: describe('video', outlets, viewing),
       audio: describe('audio', outlets, viewing),
+      ...downlink ? { downlink } : {},
       ice: pair && { local: pair.localType, remote: pair.remoteType, protocol: pair.protocol.toLowerCase() }
     }
   }

@@ -18,7 +18,11 @@ export type ViewedSection = {
 
 export type Viewing = { readonly sections: readonly AnswerSection[], readonly viewed: { readonly [kind in MediaKind]?: ViewedSection } }
 
-const sentExtensions: Readonly<Record<MediaKind, ReadonlySet<string>>> = { audio: new Set(), video: new Set([ExtensionUri.playoutDelay]) }
+const sentExtensions: Readonly<Record<MediaKind, ReadonlySet<string>>> = { 
+  audio: new Set([ExtensionUri.transportCc]),
+  video: new Set([ExtensionUri.transportCc, ExtensionUri.playoutDelay])
+}
+const feedback: ReadonlySet<string> = new Set(['nack', 'nack pli', 'ccm fir', 'transport-cc'])
 
 /** Where nothing is published yet: what most publishers send and every browser decodes. */
 const presumedVideo = codec('H264')
@@ -48,10 +52,11 @@ function view (offered: OfferedSection, kind: MediaKind, scene: Scene, cname: st
   const published = scene[kind]?.codec
   const choices = kind === 'audio' ? [published, opus] : [published ?? presumedVideo]
   for (const choice of choices) {
-    const negotiated = choice && findCodec(offered, choice)
+    const negotiated = choice && findCodec(offered, choice, feedback)
     if (!negotiated) continue
     const stream = { streamId: cname, trackId: `${cname}-${kind}`, cname, ssrc: randomSsrc(), rtxSsrc: negotiated.rtx && randomSsrc() }
-    const extensions = offered.extensions.filter(({ uri }) => sentExtensions[kind].has(uri))
+    const reports = negotiated.codec.feedback.includes('transport-cc')
+    const extensions = offered.extensions.filter(({ uri }) => sentExtensions[kind].has(uri) && (reports || uri !== ExtensionUri.transportCc))
     return { codec: choice, negotiated, stream, extensions, transcoded: published !== undefined && choice !== published }
   }
   return undefined

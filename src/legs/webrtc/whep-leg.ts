@@ -3,15 +3,14 @@ import type { Clock } from '../../lib/clock.ts'
 import { AppError, messageOf } from '../../lib/errors.ts'
 import { type Logger, Tally } from '../../lib/log.ts'
 import type { MediaKind } from '../../media/codec.ts'
-import { ExtensionBlock, playoutDelay } from '../../media/header-extensions.ts'
 import { isRtcp, parseRtcp, printRtcp } from '../../media/rtcp/compound.ts'
 import type { RtcpPacket } from '../../media/rtcp/packet.ts'
-import { ExtensionUri } from '../../protocols/webrtc/sdp-types.ts'
 import type { Transport } from '../../protocols/webrtc/transport.ts'
 import type { Advice, Leg, LegContext, LegStats } from '../../room/leg.ts'
 import type { Room } from '../../room/room.ts'
 import type { Track, Transcode } from '../../room/track.ts'
 import { connected } from './connect.ts'
+import { Downlink } from './downlink.ts'
 import { Outlet } from './outlet.ts'
 import type { WebRtcSettings } from './settings.ts'
 import { type Scene, Subject } from './subject.ts'
@@ -22,15 +21,6 @@ import type { ViewedSection, Viewing } from './viewing.ts'
 const REPORT_TICK_MS = 250
 const EAGER_TICKS = 12
 const TICKS_PER_REPORT = 4
-
-/**
- * Transcoded sound arrives some 35 ms after its picture and waits in the receiver's jitter buffer for 40 to 60 more. Receivers
- * bring the picture in step by holding it back, little by little over ten seconds. Told to hold it back from the start (ms), they
- * have nothing left to do.
- */
-const PICTURE_HOLD_MS = 100
-/** What receivers take for the most without being told. */
-const MAX_PLAYOUT_DELAY_MS = 10_000
 
 export type WhepLegOptions = {
   readonly transport: Transport
@@ -47,6 +37,7 @@ export type WhepLegOptions = {
 export class WhepLeg implements Leg {
   readonly kind = 'whep'
   readonly #options: WhepLegOptions
+  readonly #downlink: Downlink
   readonly #outlets = new Map<MediaKind, Outlet>()
   readonly #advice = new Map<MediaKind, Advice>()
   readonly #gone = Promise.withResolvers<void>()
@@ -55,7 +46,10 @@ export class WhepLeg implements Leg {
   #subject: Subject | undefined
   #grace: Disposable | undefined
 
-  constructor (options: WhepLegOptions) { this.#options = options }
+  constructor (options: WhepLegOptions) {
+    this.#options = options
+    this.#downlink = new Downlink(options.clock)
+  }
 
   async run (room: Room, { signal, log, live }: LegContext): Promise<void> {
     const { transport, viewing, clock, participant, settings: { connectTimeoutMs } } = this.#options
@@ -85,6 +79,7 @@ export class WhepLeg implements Leg {
       pair: transport.pair,
       packetsIn: this.#packetsIn,
       bytesIn: this.#bytesIn,
+      downlink: this.#downlink.describe(),
       showing: this.#subject?.identity,
       advice: [...this.#advice.values()]
     })
@@ -92,9 +87,8 @@ export class WhepLeg implements Leg {
 
   #outlet ({ codec, negotiated, stream: { ssrc, rtxSsrc }, extensions }: ViewedSection): Outlet {
     const { clock, transport, viewing: { viewed } } = this.#options
-    const delayId = viewed.audio?.transcoded ? extensions.find(({ uri }) => uri === ExtensionUri.playoutDelay)?.id : undefined
-    const block = delayId === undefined ? undefined : new ExtensionBlock([{ id: delayId, value: playoutDelay(PICTURE_HOLD_MS, MAX_PLAYOUT_DELAY_MS) }])
-    return new Outlet({ codec, negotiated, ssrc, rtxSsrc, extensions: block, clock, send: bytes => transport.send(bytes), failed: error => this.#gone.reject(error) })
+    const headers = this.#downlink.headersFor(extensions, viewed.audio?.transcoded ?? false)
+    return new Outlet({ codec, negotiated, ssrc, rtxSsrc, extensions: headers, numbers: this.#downlink.ledger, clock, send: bytes => transport.send(bytes), failed: error => this.#gone.reject(error) })
   }
 
   /** What there is to show has changed; with nothing, the viewer waits a while for it to come back. */
@@ -141,6 +135,7 @@ export class WhepLeg implements Leg {
       case 'nack': this.#outletOf(packet.media)?.sender.resend(packet.lost); break
       case 'pli': this.#outletOf(packet.media)?.pictureLost(); break
       case 'fir': for (const { ssrc } of packet.requests) this.#outletOf(ssrc)?.pictureLost(); break
+      case 'transport-cc': this.#downlink.hear(packet); break
       default: break
     }
   }

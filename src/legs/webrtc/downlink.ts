@@ -1,0 +1,46 @@
+import type { Clock } from '../../lib/clock.ts'
+import { BandwidthEstimator } from '../../media/bandwidth/estimator.ts'
+import { SendLedger } from '../../media/bandwidth/send-ledger.ts'
+import { ExtensionBlock, type ExtensionElement, playoutDelay } from '../../media/header-extensions.ts'
+import type { TransportFeedback } from '../../media/rtcp/packet.ts'
+import { ExtensionUri, type HeaderExtension } from '../../protocols/webrtc/sdp-types.ts'
+
+/**
+ * Transcoded sound arrives some 35 ms after its picture and waits in the receiver's jitter buffer for 40 to 80 more. Receivers
+ * bring the picture in step by holding it back, little by little over ten seconds. Told to hold it back from the start (ms), they
+ * have nothing left to do.
+ */
+const PICTURE_HOLD_MS = 100
+/** What receivers take for the most without being told. */
+const MAX_PLAYOUT_DELAY_MS = 10_000
+
+/** The way from here to one viewer: what is told of each packet, and what is known of the path. */
+export class Downlink {
+  readonly ledger = new SendLedger()
+  readonly #estimator = new BandwidthEstimator()
+  readonly #clock: Clock
+  #reported = false
+
+  constructor (clock: Clock) { this.#clock = clock }
+
+  /** What the packets of one stream carry in their headers. @param held whether its picture waits for transcoded sound */
+  headersFor (extensions: readonly HeaderExtension[], held: boolean): ExtensionBlock | undefined {
+    const idOf = (wanted: string): number | undefined => extensions.find(({ uri }) => uri === wanted)?.id
+    const number = idOf(ExtensionUri.transportCc)
+    const delay = held ? idOf(ExtensionUri.playoutDelay) : undefined
+    const elements: ExtensionElement[] = delay === undefined ? [] : [{ id: delay, value: playoutDelay(PICTURE_HOLD_MS, MAX_PLAYOUT_DELAY_MS) }]
+    return number === undefined && elements.length === 0 ? undefined : new ExtensionBlock(elements, number)
+  }
+
+  hear (feedback: TransportFeedback): void {
+    this.#reported = true
+    this.#estimator.take(this.ledger.settle(feedback), this.#clock.now())
+  }
+
+  /** For the session's status; undefined where the viewer reports nothing. */
+  describe (): Record<string, unknown> | undefined {
+    if (!this.#reported) return undefined
+    const { bitrate, received, usage, lossFraction } = this.#estimator
+    return { estimatedBitrate: bitrate === undefined ? null : Math.round(bitrate), receivedBitrate: Math.round(received), path: usage, lossFraction }
+  }
+}

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { BandwidthEstimator } from './estimator.ts'
+import { LayerChooser } from './layer-chooser.ts'
+import { type PacketFate, SendLedger } from './send-ledger.ts'
+
+const PACKET_BYTES = 1200
+const FEEDBACK_MS = 50
+
+function seeded (seed: number): () => number {
+  let state = seed >>> 0
+  return () => (state = Math.imul(state, 1_664_525) + 1_013_904_223 >>> 0) / 2 ** 32
+}
+
+type Path = { capacity: number, loss?: number, jitterMs?: number, queueMs?: number }
+
+/** Sends at a bitrate (bit/s) that may depend on the estimate, over a path, for so many seconds. */
+function run (estimator: BandwidthEstimator, path: Path, sending: () => number, seconds: number, random = seeded(1), from = 0): void {
+  const { capacity, loss = 0, jitterMs = 0, queueMs = 400 } = path
+  let freeAt = from
+  let fates: PacketFate[] = []
+  let feedbackAt = from + FEEDBACK_MS
+  for (let now = from; now < from + seconds * 1000; now += PACKET_BYTES * 8000 / sending()) {
+    const queued = Math.max(0, freeAt - now)
+    const lost = queued > queueMs || random() < loss
+    if (queued <= queueMs) freeAt = now + queued + PACKET_BYTES * 8000 / capacity
+    fates.push({ sentAt: now, arrivedAt: lost ? undefined : freeAt + 20 + random() * jitterMs, bytes: PACKET_BYTES })
+    if (now < feedbackAt) continue
+    estimator.take(fates, now)
+    fates = []
+    feedbackAt = now + FEEDBACK_MS
+  }
+}
+
+test('a path that carries all is not estimated', () => {
+  for (const jitterMs of [0, 5, 15]) {
+    const estimator = new BandwidthEstimator()
+    run(estimator, { capacity: 10_000_000, jitterMs, loss: 0.01 }, () => 1_500_000, 30)
+    assert.ok(estimator.bitrate === undefined || estimator.bitrate > 1_000_000, `${estimator.bitrate} bit/s with ${jitterMs} ms of jitter`)
+  }
+})
+
+test('a path that is too narrow is found within 2 s, whatever it carries', () => {
+  for (const capacity of [100_000, 300_000, 1_000_000, 3_000_000]) {
+    const estimator = new BandwidthEstimator()
+    run(estimator, { capacity }, () => capacity * 4, 2)
+    assert.ok(estimator.bitrate !== undefined && estimator.bitrate <= capacity && estimator.bitrate > capacity / 3, `${estimator.bitrate} of ${capacity} bit/s`)
+  }
+})
+
+test('whoever follows the estimate uses the path, and does not fill its queue', () => {
+  const random = seeded(5)
+  for (let round = 0; round < 5; round++) {
+    const capacity = 200_000 + random() * 3_000_000
+    const estimator = new BandwidthEstimator()
+    run(estimator, { capacity, jitterMs: 5 }, () => estimator.bitrate ?? capacity * 2, 20, random)
+    const used = estimator.bitrate! / capacity
+    assert.ok(used > 0.5 && used < 1.15, `${used.toFixed(2)} of ${Math.round(capacity)} bit/s`)
+  }
+})
+
+test('heavy loss lowers the estimate, a little does not', () => {
+  const estimator = new BandwidthEstimator()
+  run(estimator, { capacity: 10_000_000, loss: 0.3 }, () => 1_000_000, 5)
+  assert.ok(estimator.bitrate! < 750_000)
+  assert.ok(Math.abs(estimator.lossFraction - 0.3) < 0.2)
+})
+
+test('a path that widens is used again', () => {
+  const estimator = new BandwidthEstimator()
+  run(estimator, { capacity: 300_000 }, () => estimator.bitrate ?? 1_000_000, 5)
+  const narrow = estimator.bitrate!
+  run(estimator, { capacity: 3_000_000 }, () => estimator.bitrate!, 20, seeded(1), 6000)
+  assert.ok(estimator.bitrate! > narrow * 2, `${narrow}, then ${estimator.bitrate}`)
+})
+
+test('the ledger settles each packet once, over the wrap of its numbers', () => {
+  const ledger = new SendLedger()
+  const first = ledger.next(100, 5)
+  for (let i = 1; i < 70_000; i++) ledger.next(i & 0xff, i)
+  const base = (first + 69_998) & 0xffff
+  const feedback = { type: 'transport-cc', sender: 1, media: 2, feedback: 0, base, arrivals: [40, undefined, 44] } as const
+  assert.deepEqual(ledger.settle(feedback).map(({ sentAt, arrivedAt }) => [sentAt, arrivedAt]), [[69_998, 10], [69_999, undefined]])
+  assert.deepEqual(ledger.settle(feedback), [])
+})
+
+const BITRATES = [150_000, 500_000, 1_500_000]
+
+test('a viewer goes down at once, up step by step, and tries less often what has failed', () => {
+  const chooser = new LayerChooser(3, 0)
+  assert.equal(chooser.choose(BITRATES, undefined, true, 100), 2, 'the best, until something limits it')
+  assert.equal(chooser.choose(BITRATES, 250_000, false, 2000), 0)
+  assert.equal(chooser.choose(BITRATES, 250_000, true, 6000), 0)
+  assert.equal(chooser.choose(BITRATES, 250_000, true, 7100), 1, 'a trial')
+  assert.equal(chooser.choose(BITRATES, 250_000, false, 7600), 0, 'that failed')
+  assert.equal(chooser.choose(BITRATES, 250_000, true, 17_000), 0, 'the next comes later')
+  assert.equal(chooser.choose(BITRATES, 250_000, true, 17_700), 1)
+})
+
+test('a viewer with room goes up without waiting', () => {
+  const chooser = new LayerChooser(3, 0)
+  chooser.choose(BITRATES, 200_000, false, 2000)
+  assert.equal(chooser.choose(BITRATES, 700_000, true, 3000), 0)
+  assert.equal(chooser.choose(BITRATES, 700_000, true, 3600), 1)
+  assert.equal(chooser.choose(BITRATES, 5_000_000, true, 5200), 2)
+  assert.equal(chooser.choose([150_000], 5_000_000, true, 9000), 0, 'the others are gone')
+})

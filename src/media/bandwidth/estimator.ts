@@ -1,0 +1,93 @@
+import { DelayTrend, type Usage } from './delay-trend.ts'
+import type { PacketFate } from './send-ledger.ts'
+
+/** bit/s: below the first, nothing that moves can be shown; the other is more than anybody sends one viewer. */
+const MIN_BITRATE = 30_000
+const MAX_BITRATE = 100_000_000
+/** After a queue was found filling: a little below what came through, so that it drains. */
+const BACK_OFF = 0.85
+const GROWTH_PER_SECOND = 1.08
+/** What is sent proves no more than this about what could be. */
+const PROVEN_FACTOR = 1.5
+const PROVEN_EXTRA = 10_000
+/** Shares of packets lost: below the first the path is fine, above the second it is full (draft-ietf-rmcat-gcc-02 section 6). */
+const LOW_LOSS = 0.02
+const HIGH_LOSS = 0.1
+/** Loss is judged over at least so many packets, and acted upon at most every so many ms. */
+const LOSS_WINDOW = 30
+const LOSS_INTERVAL_MS = 300
+/** Over which the received bitrate is measured. */
+const RATE_WINDOW_MS = 500
+const BACK_OFF_INTERVAL_MS = 300
+
+/**
+ * What a path can carry, from what became of the packets sent on it: a queue that fills, by the trend of delays, or packets
+ * that are lost. Pure: time comes with each call.
+ */
+export class BandwidthEstimator {
+  /** bit/s. Undefined until something limits it: as long as all goes well, nobody knows how much would. */
+  bitrate: number | undefined
+  readonly #trend = new DelayTrend()
+  #arrivals: { at: number, bytes: number }[] = []
+  #seen = 0
+  #lost = 0
+  #lossFraction = 0
+  #lossAt = -Infinity
+  #backedOffAt = -Infinity
+  #updatedAt: number | undefined
+
+  get usage (): Usage { return this.#trend.usage }
+  /** 0 to 1, of the latest packets judged. */
+  get lossFraction (): number { return this.#lossFraction }
+
+  /** bit/s that arrived lately. */
+  get received (): number {
+    const [first] = this.#arrivals
+    const last = this.#arrivals.at(-1)
+    if (!first || !last || last.at - first.at < RATE_WINDOW_MS / 4) return 0
+    let bytes = 0
+    for (const arrival of this.#arrivals) bytes += arrival.bytes
+    return (bytes - first.bytes) * 8000 / (last.at - first.at)
+  }
+
+  /** @param now milliseconds */
+  take (fates: readonly PacketFate[], now: number): void {
+    for (const { sentAt, arrivedAt, bytes } of fates) {
+      this.#seen++
+      if (arrivedAt === undefined) { this.#lost++; continue }
+      this.#trend.add(sentAt, arrivedAt)
+      this.#arrivals.push({ at: arrivedAt, bytes })
+    }
+    const newest = this.#arrivals.at(-1)?.at ?? 0
+    this.#arrivals = this.#arrivals.filter(({ at }) => Math.abs(newest - at) <= RATE_WINDOW_MS)
+    this.#judgeLoss(now)
+    this.#judgeDelay(now)
+    this.#grow(now)
+  }
+
+  #judgeLoss (now: number): void {
+    if (this.#seen < LOSS_WINDOW || now - this.#lossAt < LOSS_INTERVAL_MS) return
+    this.#lossFraction = this.#lost / this.#seen
+    this.#seen = this.#lost = 0
+    this.#lossAt = now
+    if (this.#lossFraction <= HIGH_LOSS) return
+    // What came through did come through: who sends more than this says is not told to send ever less.
+    this.#set(Math.min(this.bitrate ?? Infinity, Math.max((this.bitrate ?? 0) * (1 - this.#lossFraction / 2), this.received * BACK_OFF)))
+  }
+
+  #judgeDelay (now: number): void {
+    if (this.usage !== 'overusing' || now - this.#backedOffAt < BACK_OFF_INTERVAL_MS || this.received === 0) return
+    this.#backedOffAt = now
+    this.#set(Math.min(this.bitrate ?? Infinity, this.received * BACK_OFF))
+  }
+
+  #grow (now: number): void {
+    const passed = Math.min(1000, now - (this.#updatedAt ?? now))
+    this.#updatedAt = now
+    if (this.bitrate === undefined || this.usage !== 'normal' || this.#lossFraction > LOW_LOSS) return
+    const proven = this.received * PROVEN_FACTOR + PROVEN_EXTRA
+    this.#set(Math.max(this.bitrate, Math.min(this.bitrate * GROWTH_PER_SECOND ** (passed / 1000), proven)))
+  }
+
+  #set (bitrate: number): void { this.bitrate = Math.min(MAX_BITRATE, Math.max(MIN_BITRATE, bitrate)) }
+}

@@ -1,0 +1,61 @@
+/** Room that a layer needs above its own bitrate: it varies. */
+const HEADROOM = 1.1
+/** A layer is tried after all went well for so long (ms); each failure doubles the wait. */
+const FIRST_TRIAL_MS = 5000
+const LONGEST_WAIT_MS = 80_000
+/** A layer that had to be left within this time (ms) was a failure. */
+const FAILED_WITHIN_MS = 10_000
+/** No second step down (ms) before the first can have had an effect. */
+const SETTLE_MS = 1500
+
+/**
+ * Chooses the layer one viewer gets. It begins with the best. Down at once, as far as the estimate says. Up when the estimate has
+ * room, or as a trial: what is sent proves nothing about what more could be.
+ */
+export class LayerChooser {
+  /** Index of the layer chosen; higher is better. */
+  layer: number
+  #changedAt: number
+  #raisedAt = -Infinity
+  #wait = FIRST_TRIAL_MS
+
+  constructor (layers: number, now: number) {
+    this.layer = layers - 1
+    this.#changedAt = now
+  }
+
+  /**
+   * @param bitrates bit/s of each layer, lowest first, now
+   * @param budget bit/s there is for it; undefined while nothing limits it
+   * @param calm whether the path shows no sign of a queue or of loss
+   * @param now milliseconds
+   */
+  choose (bitrates: readonly number[], budget: number | undefined, calm: boolean, now: number): number {
+    this.layer = Math.min(this.layer, bitrates.length - 1)
+    if (!calm && budget !== undefined && bitrates[this.layer]! > budget) this.#lower(bitrates, budget, now)
+    else if (calm && this.layer < bitrates.length - 1) this.#raise(bitrates[this.layer + 1]!, budget, now)
+    return this.layer
+  }
+
+  #lower (bitrates: readonly number[], budget: number, now: number): void {
+    if (this.layer === 0 || now - this.#changedAt < (this.#raisedAt === this.#changedAt ? 0 : SETTLE_MS)) return
+    if (now - this.#raisedAt < FAILED_WITHIN_MS) this.#wait = Math.min(LONGEST_WAIT_MS, this.#wait * 2)
+    let fitting = this.layer - 1
+    while (fitting > 0 && bitrates[fitting]! > budget) fitting--
+    this.#change(fitting, now)
+  }
+
+  #raise (next: number, budget: number | undefined, now: number): void {
+    const calmFor = now - this.#changedAt
+    const fits = budget !== undefined && budget > next * HEADROOM && calmFor > SETTLE_MS
+    if (!fits && calmFor < this.#wait) return
+    if (now - this.#raisedAt > LONGEST_WAIT_MS) this.#wait = FIRST_TRIAL_MS
+    this.#change(this.layer + 1, now)
+    this.#raisedAt = now
+  }
+
+  #change (layer: number, now: number): void {
+    this.layer = layer
+    this.#changedAt = now
+  }
+}
