@@ -27,6 +27,10 @@ export class Track {
   timeReference: TimeReference | undefined
   /** Set by a publisher that cannot be asked for a keyframe: what a newcomer begins with. */
   backlog: Backlog | undefined
+  /** Set by a publisher that sends this picture in several qualities (simulcast): those that came so far, lowest first. */
+  layers: readonly Track[] = []
+  /** bit/s lately, where the publisher measures it. */
+  bitrate: number | undefined
   /** Plain counters, read at scrape time. */
   packets = 0
   bytes = 0

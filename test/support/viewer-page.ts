@@ -69,21 +69,23 @@ async function seen () {
   const inbound = {}
   for (const report of (await connection.getStats()).values()) {
     if (report.type !== 'inbound-rtp') continue
-    const { packetsReceived, packetsLost, framesDecoded, framesDropped, keyFramesDecoded, freezeCount, nackCount, pliCount, jitter, jitterBufferDelay, jitterBufferEmittedCount, estimatedPlayoutTimestamp, concealedSamples, silentConcealedSamples, totalFreezesDuration } = report
-    inbound[report.kind] = { packetsReceived, packetsLost, framesDecoded, framesDropped, keyFramesDecoded, freezeCount, nackCount, pliCount, jitter, estimatedPlayoutTimestamp, concealedMs: concealedSamples / 48, silentMs: silentConcealedSamples / 48, freezesMs: totalFreezesDuration * 1000, jitterBufferMs: jitterBufferDelay / Math.max(1, jitterBufferEmittedCount) * 1000 }
+    const { packetsReceived, packetsLost, framesDecoded, framesDropped, keyFramesDecoded, freezeCount, nackCount, pliCount, jitter, frameWidth, jitterBufferDelay, jitterBufferEmittedCount, estimatedPlayoutTimestamp, concealedSamples, silentConcealedSamples, totalFreezesDuration } = report
+    inbound[report.kind] = { packetsReceived, packetsLost, framesDecoded, framesDropped, keyFramesDecoded, freezeCount, nackCount, pliCount, jitter, frameWidth, estimatedPlayoutTimestamp, concealedMs: concealedSamples / 48, silentMs: silentConcealedSamples / 48, freezesMs: totalFreezesDuration * 1000, jitterBufferMs: jitterBufferDelay / Math.max(1, jitterBufferEmittedCount) * 1000 }
   }
   return { ...state, state: connection.connectionState, inbound }
 }
-/** Publishes a canvas that flashes and a tone that beeps, both at each full second of the wall clock, by WHIP. */
-async function publish (url, codec) {
+/** Publishes a canvas that flashes and a tone that beeps, both at each full second of the wall clock, by WHIP. With layers, in several qualities, and with noise that costs bits. */
+async function publish (url, codec, layers) {
   const canvas = document.createElement('canvas')
   canvas.width = 640; canvas.height = 360
   const context = canvas.getContext('2d')
+  const noise = layers && grain(1280, 720)
   setInterval(() => {
     const flash = Date.now() % 1000 < 100
     context.fillStyle = flash ? '#fff' : '#102030'
     context.fillRect(0, 0, 640, 360)
     if (!flash) { context.fillStyle = '#305070'; context.fillRect(Date.now() / 5 % 600, 100, 40, 40) }
+    if (!flash && noise) context.drawImage(noise, -Math.random() * 640, -Math.random() * 360)
   }, 1000 / 30)
   const sound = new AudioContext({ sampleRate: 48000 })
   const tone = new OscillatorNode(sound, { frequency: 1000 })
@@ -96,7 +98,7 @@ async function publish (url, codec) {
   connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
   const stream = new MediaStream([...canvas.captureStream(30).getVideoTracks(), ...out.stream.getAudioTracks()])
   connection.addTransceiver(stream.getAudioTracks()[0], { direction: 'sendonly', streams: [stream] })
-  const video = connection.addTransceiver(stream.getVideoTracks()[0], { direction: 'sendonly', streams: [stream] })
+  const video = connection.addTransceiver(stream.getVideoTracks()[0], { direction: 'sendonly', streams: [stream], ...layers ? { sendEncodings: layers } : {} })
   if (codec) video.setCodecPreferences(RTCRtpSender.getCapabilities('video').codecs.filter(c => c.mimeType === 'video/' + codec || c.mimeType === 'video/rtx'))
   await connection.setLocalDescription()
   await new Promise(done => { const look = () => connection.iceGatheringState === 'complete' ? done() : setTimeout(look, 5); look() })
@@ -105,6 +107,13 @@ async function publish (url, codec) {
   resource = answer.headers.get('location')
   await connection.setRemoteDescription({ type: 'answer', sdp: await answer.text() })
   await new Promise(done => { const look = () => connection.connectionState === 'connected' ? done() : setTimeout(look, 5); look() })
+}
+function grain (width, height) {
+  const canvas = new OffscreenCanvas(width, height)
+  const image = new ImageData(width, height)
+  for (let i = 0; i < image.data.length; i += 4) { image.data.fill(Math.random() * 90, i, i + 3); image.data[i + 3] = 255 }
+  canvas.getContext('2d').putImageData(image, 0, 0)
+  return canvas
 }
 async function sent () {
   const result = { available: null, targetBitrate: null, framesEncoded: 0, nacks: 0, plis: 0, roundTrip: null }

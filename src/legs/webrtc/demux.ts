@@ -8,34 +8,49 @@ import type { PublishedSection } from './publishing.ts'
 /** A section whose source was heard this lately (ms) does not change it: somebody sends two at once, and one is enough. */
 const SOURCE_HOLD_MS = 1000
 
+/** Sources remembered: a publisher that restarts its layers again and again fills no memory. */
+const MAX_SOURCES = 64
+
 export type DemuxOptions = {
   readonly sections: readonly PublishedSection[]
   readonly clock: Clock
-  readonly open: (section: PublishedSection, ssrc: number) => Intake
+  /** @param rid the simulcast layer; empty for a single stream */
+  readonly open: (section: PublishedSection, ssrc: number, rid: string) => Intake
 }
 
-type Slot = { readonly section: PublishedSection, intake: Intake | undefined, heardAt: number }
+type Slot = { readonly section: PublishedSection, readonly rid: string, intake: Intake | undefined, heardAt: number }
 
-/** Sorts a publisher's packets into its streams, by payload type: in one bundle each belongs to one section (RFC 9143 section 10.2). */
+/**
+ * Sorts a publisher's packets into its streams, by payload type: in one bundle each belongs to one section (RFC 9143 section 10.2). The layers of a section
+ * are told apart by the RID their first packets carry (RFC 8852), and then by source.
+ */
 export class Demux implements Disposable {
   readonly arrivals = new TransportArrivals()
   /** Packets that are not RTP, or of no section agreed on. */
   strays = 0
   readonly #options: DemuxOptions
   readonly #slots: readonly Slot[]
-  readonly #byPayloadType = new Map<number, { slot: Slot, repair: boolean }>()
+  readonly #byPayloadType = new Map<number, { slots: readonly Slot[], repair: boolean }>()
+  /** Sources of layers, those of their retransmissions among them. */
+  readonly #bySource = new Map<number, Slot>()
+  readonly #ridId: number | undefined
+  readonly #repairedRidId: number | undefined
   readonly #transportCcId: number | undefined
 
   constructor (options: DemuxOptions) {
     this.#options = options
-    this.#slots = options.sections.map(section => ({ section, intake: undefined, heardAt: -Infinity }))
-    for (const slot of this.#slots) {
-      const { codec, rtx } = slot.section.negotiated
-      this.#byPayloadType.set(codec.payloadType, { slot, repair: false })
-      if (rtx) this.#byPayloadType.set(rtx.payloadType, { slot, repair: true })
+    this.#slots = options.sections.flatMap(section => (section.rids.length > 0 ? section.rids : ['']).map(rid => ({ section, rid, intake: undefined, heardAt: -Infinity })))
+    for (const section of options.sections) {
+      const slots = this.#slots.filter(slot => slot.section === section)
+      const { codec, rtx } = section.negotiated
+      this.#byPayloadType.set(codec.payloadType, { slots, repair: false })
+      if (rtx) this.#byPayloadType.set(rtx.payloadType, { slots, repair: true })
     }
     const extensions = options.sections.flatMap(section => section.extensions)
-    this.#transportCcId = extensions.find(({ uri }) => uri === ExtensionUri.transportCc)?.id
+    const idOf = (wanted: string): number | undefined => extensions.find(({ uri }) => uri === wanted)?.id
+    this.#transportCcId = idOf(ExtensionUri.transportCc)
+    this.#ridId = idOf(ExtensionUri.rid)
+    this.#repairedRidId = idOf(ExtensionUri.repairedRid)
   }
 
   get intakes (): Intake[] { return this.#slots.map(({ intake }) => intake).filter(intake => intake !== undefined) }
@@ -48,9 +63,22 @@ export class Demux implements Disposable {
     this.#noteArrival(packet, now)
     const found = this.#byPayloadType.get(packet.payloadType)
     if (!found) { this.strays++; return }
-    const { slot, repair } = found
+    const { slots, repair } = found
+    const slot = slots.length === 1 ? slots[0]! : this.#layerOf(packet, slots, repair)
+    if (!slot) { this.strays++; return }
     if (repair) slot.intake?.takeRepair(packet, now)
     else this.#intakeFor(slot, packet.ssrc, now)?.take(packet, now)
+  }
+
+  #layerOf (packet: RtpPacket, slots: readonly Slot[], repair: boolean): Slot | undefined {
+    const known = this.#bySource.get(packet.ssrc)
+    if (known && slots.includes(known)) return known
+    const id = repair ? this.#repairedRidId : this.#ridId
+    const rid = id === undefined ? undefined : packet.extension(id)?.toString('latin1')
+    const slot = slots.find(candidate => candidate.rid === rid)
+    if (slot) this.#bySource.set(packet.ssrc, slot)
+    if (this.#bySource.size > MAX_SOURCES) this.#bySource.delete(this.#bySource.keys().next().value!)
+    return slot
   }
 
   #noteArrival (packet: RtpPacket, now: number): void {
@@ -64,7 +92,7 @@ export class Demux implements Disposable {
       this.#close(slot)
     }
     slot.heardAt = now
-    return slot.intake ??= this.#options.open(slot.section, ssrc)
+    return slot.intake ??= this.#options.open(slot.section, ssrc, slot.rid)
   }
 
   /** The publisher said goodbye to a source (RFC 3550 section 6.6). */

@@ -1,9 +1,12 @@
 import type { Clock } from '../../lib/clock.ts'
 import { BandwidthEstimator } from '../../media/bandwidth/estimator.ts'
+import { LayerChooser } from '../../media/bandwidth/layer-chooser.ts'
 import { SendLedger } from '../../media/bandwidth/send-ledger.ts'
 import { ExtensionBlock, type ExtensionElement, playoutDelay } from '../../media/header-extensions.ts'
 import type { TransportFeedback } from '../../media/rtcp/packet.ts'
 import { ExtensionUri, type HeaderExtension } from '../../protocols/webrtc/sdp-types.ts'
+import type { Track } from '../../room/track.ts'
+import type { Outlet } from './outlet.ts'
 
 /**
  * Transcoded sound arrives some 35 ms after its picture and waits in the receiver's jitter buffer for 40 to 80 more. Receivers
@@ -13,6 +16,10 @@ import { ExtensionUri, type HeaderExtension } from '../../protocols/webrtc/sdp-t
 const PICTURE_HOLD_MS = 100
 /** What receivers take for the most without being told. */
 const MAX_PLAYOUT_DELAY_MS = 10_000
+/** bit/s of the path that the sound needs, whatever the picture wants. */
+const SOUND_RESERVE = 50_000
+/** Of packets lost: a path with less may still be tried with more. */
+const NOTICEABLE_LOSS = 0.05
 
 /** The way from here to one viewer: what is told of each packet, and what is known of the path. */
 export class Downlink {
@@ -20,6 +27,7 @@ export class Downlink {
   readonly #estimator = new BandwidthEstimator()
   readonly #clock: Clock
   #reported = false
+  #chooser: LayerChooser | undefined
 
   constructor (clock: Clock) { this.#clock = clock }
 
@@ -35,6 +43,23 @@ export class Downlink {
   hear (feedback: TransportFeedback): void {
     this.#reported = true
     this.#estimator.take(this.ledger.settle(feedback), this.#clock.now())
+  }
+
+  /** Which of a picture's layers suits the path. */
+  #chosen (layers: readonly Track[]): Track | undefined {
+    const now = this.#clock.now()
+    const chooser = this.#chooser ??= new LayerChooser(layers.length, now)
+    const { bitrate, usage, lossFraction } = this.#estimator
+    const budget = bitrate === undefined ? undefined : bitrate - SOUND_RESERVE
+    const calm = usage === 'normal' && lossFraction < NOTICEABLE_LOSS
+    return layers[chooser.choose(layers.map(layer => layer.bitrate ?? 0), budget, calm, now)]
+  }
+
+  /** Has the picture sent in the quality that suits the path. Sound is never held back for it. */
+  steer (outlet: Outlet): void {
+    const flowing = outlet.track?.layers.filter(({ bitrate }) => (bitrate ?? 0) > 0) ?? []
+    const layer = flowing.length > 0 ? this.#chosen(flowing) : undefined
+    if (layer) outlet.switchTo(layer)
   }
 
   /** For the session's status; undefined where the viewer reports nothing. */

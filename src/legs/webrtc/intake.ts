@@ -5,14 +5,16 @@ import { wallOf } from '../../media/ntp.ts'
 import { Reception } from '../../media/reception.ts'
 import type { ReportBlock, SenderReport } from '../../media/rtcp/packet.ts'
 import { RtpPacket } from '../../media/rtp-packet.ts'
-import type { Participant } from '../../room/room.ts'
 import type { Track } from '../../room/track.ts'
+import type { PublishedLayers } from './layers.ts'
 
 /** However many subscribers want a picture: one request to the publisher in this time. */
 const PICTURE_INTERVAL_MS = 500
 
 export type IntakeOptions = {
-  readonly participant: Participant
+  readonly layers: PublishedLayers
+  /** Which of them; empty for a single stream. */
+  readonly rid: string
   readonly codec: Codec
   readonly ssrc: number
   /** Whether the publisher sends again what it is asked for. */
@@ -46,6 +48,8 @@ export class Intake implements Disposable {
   #pictureAskedAt = -Infinity
   #pictureDue: Disposable | undefined
   #abandoned = 0
+  #measured = 0
+  #measuredAt: number | undefined
 
   constructor (options: IntakeOptions) {
     this.#options = options
@@ -88,6 +92,14 @@ export class Intake implements Disposable {
     return due
   }
 
+  /** Tells the track how much came since the last time. */
+  measure (now: number): void {
+    const { bytes } = this.reception
+    if (this.#track && this.#measuredAt !== undefined) this.#track.bitrate = Math.round((bytes - this.#measured) * 8000 / Math.max(1, now - this.#measuredAt))
+    this.#measured = bytes
+    this.#measuredAt = now
+  }
+
   report (now: number): ReportBlock { return this.reception.report(this.ssrc, now) }
 
   /** At once if none was asked for lately, else as soon as one may be: whoever asked last gets his too. */
@@ -108,8 +120,8 @@ export class Intake implements Disposable {
 
   #publish (): Track {
     if (this.#track) return this.#track
-    const { participant, codec } = this.#options
-    const track = participant.publish(codec)
+    const { layers, rid, codec } = this.#options
+    const track = layers.publish(rid)
     if (codec.kind === 'video') track.onKeyframeWanted = () => this.askForPicture()
     this.#track = track
     return track
@@ -117,6 +129,6 @@ export class Intake implements Disposable {
 
   [Symbol.dispose] (): void {
     this.#pictureDue?.[Symbol.dispose]()
-    if (this.#track) this.#options.participant.unpublish(this.#track)
+    if (this.#track) this.#options.layers.unpublish(this.#options.rid)
   }
 }

@@ -18,6 +18,11 @@ const MAX_START_AGE_MS = 150
 /** A publisher that has set no time reference for this long has none. */
 const REFERENCE_WAIT_MS = 3000
 
+/** A layer that sends no keyframe is asked again after so long (ms). */
+const KEYFRAME_RETRY_MS = 1000
+
+type Entering = { readonly layer: Track, askedAt: number, subscription: Disposable | undefined }
+
 export type OutletOptions = {
   /** What the section of the answer carries. */
   readonly codec: Codec
@@ -38,9 +43,13 @@ export class Outlet implements PacketSink, Disposable {
   readonly sender: RtpSender
   framesFromBacklog = 0
   picturesLost = 0
+  layerSwitches = 0
   readonly #clock: Clock
   readonly #failed: (error: unknown) => void
   #track: Track | undefined
+  #layer: Track | undefined
+  /** The layer that will be sent from its next keyframe on. */
+  #entering: Entering | undefined
   #subscription: Disposable | undefined
   #catchUp: CatchUp | undefined
   #awaitsKeyframe = false
@@ -57,7 +66,10 @@ export class Outlet implements PacketSink, Disposable {
     this.sender = new RtpSender({ ssrc, payloadType, clockRate: codec.clockRate, rtx: repair, extensions, numbers, clock, send })
   }
 
+  /** What is shown. */
   get track (): Track | undefined { return this.#track }
+  /** Which of its qualities is sent. */
+  get layer (): Track | undefined { return this.#layer }
 
   /**
    * From now on this track is shown. A publisher that keeps a backlog gives a picture at once; another one is asked for it.
@@ -67,20 +79,64 @@ export class Outlet implements PacketSink, Disposable {
     if (track === this.#track) return
     this.detach()
     const backlog = this.codec.kind === 'video' ? track.backlog?.packets() ?? [] : []
-    this.#subscription = track.subscribe(this)
+    const layer = track.layers.findLast(({ bitrate }) => (bitrate ?? 0) > 0) ?? track
+    this.#subscription = layer.subscribe(this)
     this.#track = track
+    this.#layer = layer
     this.#awaitsKeyframe = this.codec.kind === 'video'
     this.#pictureAskedAt = this.#attachedAt = this.#clock.now()
     this.#liveStart = this.codec.kind === 'audio' ? new LiveStart(MAX_START_AGE_MS, this.#attachedAt) : undefined
     if (backlog.length > 0) this.#fastForward(backlog)
   }
 
+  /** Sends another quality of the same picture from its next keyframe on; until then, the one before. */
+  switchTo (layer: Track): void {
+    const entering = this.#entering
+    if (layer === (entering?.layer ?? this.#layer)) {
+      if (entering && this.#clock.now() - entering.askedAt >= KEYFRAME_RETRY_MS) this.#askAgain(entering)
+      return
+    }
+    this.#stopEntering()
+    if (layer === this.#layer) return
+    const begun: Entering = { layer, askedAt: this.#clock.now(), subscription: undefined }
+    const sink: PacketSink = {
+      write: packet => {
+        if (this.#entering === begun && startsKeyframe(this.codec.name, packet)) this.#enter(begun)
+        if (this.#layer === layer) this.write(packet)
+      },
+      fail: error => this.fail(error)
+    }
+    this.#entering = begun
+    begun.subscription = layer.subscribe(sink)
+  }
+
+  #enter ({ layer, subscription }: Entering): void {
+    this.#entering = undefined
+    this.#subscription?.[Symbol.dispose]()
+    this.#subscription = subscription
+    this.#layer = layer
+    this.#awaitsKeyframe = true
+    this.layerSwitches++
+    this.sender.rewriter.restart()
+  }
+
+  #askAgain (entering: Entering): void {
+    entering.askedAt = this.#clock.now()
+    entering.layer.onKeyframeWanted()
+  }
+
+  #stopEntering (): void {
+    this.#entering?.subscription?.[Symbol.dispose]()
+    this.#entering = undefined
+  }
+
   detach (): void {
+    this.#stopEntering()
     this.#catchUp?.[Symbol.dispose]()
     this.#catchUp = undefined
     this.#subscription?.[Symbol.dispose]()
     this.#subscription = undefined
-    this.#track = undefined
+    this.#track = this.#layer = undefined
     this.sender.rewriter.restart()
   }
 
@@ -111,11 +167,11 @@ export class Outlet implements PacketSink, Disposable {
   pictureLost (): void {
     this.picturesLost++
     const now = this.#clock.now()
-    if (!this.#track || now - this.#pictureAskedAt < PICTURE_INTERVAL_MS) return
+    if (!this.#track || !this.#layer || now - this.#pictureAskedAt < PICTURE_INTERVAL_MS) return
     this.#pictureAskedAt = now
     const backlog = this.#track.backlog?.packets() ?? []
     if (backlog.length > 0) this.#fastForward(backlog)
-    else if (!this.#track.backlog) this.#track.onKeyframeWanted()
+    else if (!this.#track.backlog) this.#layer.onKeyframeWanted()
   }
 
   /**
@@ -123,7 +179,7 @@ export class Outlet implements PacketSink, Disposable {
    * measure than the rest would bend it for seconds: a track is given a moment to say its own time.
    */
   report (): SenderReport | undefined {
-    const track = this.#track
+    const track = this.#layer
     if (!track || (!track.timeReference && this.#clock.now() - this.#attachedAt < REFERENCE_WAIT_MS)) return undefined
     return this.sender.report(track.timeReference)
   }

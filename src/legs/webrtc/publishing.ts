@@ -3,11 +3,16 @@ import { type Codec, codec, type CodecName, codecTable, type MediaKind } from '.
 import type { AnswerSection } from '../../protocols/webrtc/sdp-answer.ts'
 import { findCodec, type NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
 import { ExtensionUri, type HeaderExtension, type Offer, type OfferedSection } from '../../protocols/webrtc/sdp-types.ts'
+import { orderLayers } from './layers.ts'
 
+/** No client encodes a picture more often. */
+const MAX_LAYERS = 4
 /** What is asked of publishers first: what every viewer, recorder and phone behind the room can take without transcoding. */
 const preferred: Readonly<Record<MediaKind, readonly CodecName[]>> = { video: ['H264', 'VP8', 'VP9', 'AV1', 'H265'], audio: ['opus', 'PCMU', 'PCMA', 'G722'] }
 const feedback: ReadonlySet<string> = new Set(['nack', 'nack pli', 'ccm fir', 'transport-cc'])
-const wantedExtensions: ReadonlySet<string> = new Set([ExtensionUri.mid, ExtensionUri.transportCc, ExtensionUri.audioLevel])
+const wantedExtensions: ReadonlySet<string> = new Set([
+  ExtensionUri.mid, ExtensionUri.rid, ExtensionUri.repairedRid, ExtensionUri.transportCc, ExtensionUri.audioLevel
+])
 
 /** One section of the answer in which something will come. */
 export type PublishedSection = {
@@ -16,6 +21,8 @@ export type PublishedSection = {
   readonly codec: Codec
   readonly negotiated: NegotiatedCodec
   readonly extensions: readonly HeaderExtension[]
+  /** Simulcast layers (RFC 8853), lowest first; empty for a single stream. */
+  readonly rids: readonly string[]
 }
 export type Publishing = { readonly sections: readonly AnswerSection[], readonly published: readonly PublishedSection[] }
 
@@ -35,8 +42,9 @@ export function negotiatePublishing (offer: Offer): Publishing {
     const section = receive(offered, kind)
     if (!section) throw new AppError('no_common_codec', `None of the ${kind} codecs offered is accepted here: ${preferred[kind].join(', ')}.`)
     published.push(section)
-    const { negotiated: { codec: chosen, rtx }, extensions } = section
-    return { offered, direction: 'recvonly', codecs: rtx ? [chosen, rtx] : [chosen], extensions }
+    const { negotiated: { codec: chosen, rtx }, extensions, rids } = section
+    const receiveRids = offered.sendRids.filter(rid => rids.includes(rid))
+    return { offered, direction: 'recvonly', codecs: rtx ? [chosen, rtx] : [chosen], extensions, receiveRids }
   })
   if (published.length === 0) throw new AppError('unprocessable_sdp', 'The offer has neither audio nor video: there is nothing to publish.')
   return { sections, published }
@@ -48,7 +56,10 @@ function receive (offered: OfferedSection, kind: MediaKind): PublishedSection | 
     if (!negotiated) continue
     const { codec: { parameters, channels } } = negotiated
     const known = codec(name, { clockRate: codecTable[name].clockRate, parameters, ...kind === 'audio' ? { channels } : {} })
-    return { kind, mid: offered.mid, codec: known, negotiated, extensions: offered.extensions.filter(({ uri }) => wantedExtensions.has(uri)) }
+    const extensions = offered.extensions.filter(({ uri }) => wantedExtensions.has(uri))
+    const tellsLayers = kind === 'video' && extensions.some(({ uri }) => uri === ExtensionUri.rid)
+    const rids = tellsLayers ? orderLayers(offered.sendRids.slice(0, MAX_LAYERS)) : []
+    return { kind, mid: offered.mid, codec: known, negotiated, extensions, rids }
   }
   return undefined
 }

@@ -42,7 +42,8 @@ function describe (kind: MediaKind, outlets: ReadonlyMap<MediaKind, Outlet>, { v
   const { codec: { name, payloadType }, rtx } = section.negotiated
   const common = { codec: section.codec.name, payloadType, negotiated: name, retransmission: rtx ? 'rtx' : 'plain' }
   if (!outlet) return common
-  const { sender: { packets, resent, nacked, refused, quality }, picturesLost, framesFromBacklog, track } = outlet
+  const { sender: { packets, resent, nacked, refused, quality }, picturesLost, framesFromBacklog, layerSwitches, track, layer } = outlet
+  const layers = track?.layers ?? []
   return {
     ...common,
     flowing: track !== undefined,
@@ -52,6 +53,7 @@ function describe (kind: MediaKind, outlets: ReadonlyMap<MediaKind, Outlet>, { v
     nacks: nacked,
     sendFailures: refused,
     ...kind === 'video' ? { plis: picturesLost, framesFromBacklog } : {},
+    ...layer && layers.length > 0 ? { layer: layers.indexOf(layer), layerBitrates: layers.map(({ bitrate }) => bitrate ?? 0), layerSwitches } : {},
     ...quality ? { lossFraction: quality.lossFraction, lost: quality.lost, jitterMs: quality.jitterMs, roundTripMs: quality.roundTripMs } : {}
   }
 }

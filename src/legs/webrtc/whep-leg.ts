@@ -4,7 +4,7 @@ import { AppError, messageOf } from '../../lib/errors.ts'
 import { type Logger, Tally } from '../../lib/log.ts'
 import type { MediaKind } from '../../media/codec.ts'
 import { isRtcp, parseRtcp, printRtcp } from '../../media/rtcp/compound.ts'
-import type { RtcpPacket } from '../../media/rtcp/packet.ts'
+import type { RtcpPacket, TransportFeedback } from '../../media/rtcp/packet.ts'
 import type { Transport } from '../../protocols/webrtc/transport.ts'
 import type { Advice, Leg, LegContext, LegStats } from '../../room/leg.ts'
 import type { Room } from '../../room/room.ts'
@@ -135,9 +135,19 @@ export class WhepLeg implements Leg {
       case 'nack': this.#outletOf(packet.media)?.sender.resend(packet.lost); break
       case 'pli': this.#outletOf(packet.media)?.pictureLost(); break
       case 'fir': for (const { ssrc } of packet.requests) this.#outletOf(ssrc)?.pictureLost(); break
-      case 'transport-cc': this.#downlink.hear(packet); break
+      case 'transport-cc': this.#hearArrivals(packet); break
       default: break
     }
+  }
+
+  #hearArrivals (feedback: TransportFeedback): void {
+    this.#downlink.hear(feedback)
+    this.#steer()
+  }
+
+  #steer (): void {
+    const picture = this.#outlets.get('video')
+    if (picture) this.#downlink.steer(picture)
   }
 
   #outletOf (ssrc: number): Outlet | undefined { return this.#outlets.values().find(outlet => outlet.sender.ssrc === ssrc) }
@@ -151,6 +161,7 @@ export class WhepLeg implements Leg {
 
   #report (): void {
     const { transport, cname } = this.#options
+    this.#steer() // Layers come and go, also for a viewer who reports nothing.
     for (const outlet of this.#outlets.values()) {
       const { sender } = outlet
       const report = outlet.report()

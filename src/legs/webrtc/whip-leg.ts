@@ -11,6 +11,7 @@ import type { Participant, Room } from '../../room/room.ts'
 import { connected } from './connect.ts'
 import { Demux } from './demux.ts'
 import { ClockSkew, Intake } from './intake.ts'
+import { PublishedLayers } from './layers.ts'
 import { describePublisher } from './publisher-stats.ts'
 import type { Publishing } from './publishing.ts'
 import type { WebRtcSettings } from './settings.ts'
@@ -68,11 +69,12 @@ export class WhipLeg implements Leg {
 
   #open (participant: Participant): Demux {
     const { publishing: { published: sections }, clock } = this.#options
+    const layers = new Map(sections.map(({ mid, codec, rids }) => [mid, new PublishedLayers(participant, codec, rids)]))
     return new Demux({
       sections,
       clock,
-      open: ({ codec, negotiated }, ssrc) => new Intake({
-        participant, codec, ssrc, clock, skew: this.#skew,
+      open: ({ mid, codec, negotiated }, ssrc, rid) => new Intake({
+        layers: layers.get(mid)!, rid, codec, ssrc, clock, skew: this.#skew,
         repairs: negotiated.codec.feedback.includes('nack'),
         askForPicture: media => this.#send([{ type: 'pli', sender: this.#ssrc, media }])
       })
@@ -107,7 +109,9 @@ export class WhipLeg implements Leg {
       }
       const feedback = demux.arrivals.take(this.#ssrc, demux.intakes[0]?.ssrc ?? 0)
       if (feedback) this.#send([feedback])
-      if (++tick % TICKS_PER_REPORT === 0) this.#send([{ type: 'rr', ssrc: this.#ssrc, reports: demux.intakes.map(intake => intake.report(now)) }])
+      if (++tick % TICKS_PER_REPORT !== 0) return
+      for (const intake of demux.intakes) intake.measure(now)
+      this.#send([{ type: 'rr', ssrc: this.#ssrc, reports: demux.intakes.map(intake => intake.report(now)) }])
     })
   }
 

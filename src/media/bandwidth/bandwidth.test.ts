@@ -90,11 +90,11 @@ test('a viewer goes down at once, up step by step, and tries less often what has
   const chooser = new LayerChooser(3, 0)
   assert.equal(chooser.choose(BITRATES, undefined, true, 100), 2, 'the best, until something limits it')
   assert.equal(chooser.choose(BITRATES, 250_000, false, 2000), 0)
-  assert.equal(chooser.choose(BITRATES, 250_000, true, 6000), 0)
-  assert.equal(chooser.choose(BITRATES, 250_000, true, 7100), 1, 'a trial')
-  assert.equal(chooser.choose(BITRATES, 250_000, false, 7600), 0, 'that failed')
-  assert.equal(chooser.choose(BITRATES, 250_000, true, 17_000), 0, 'the next comes later')
-  assert.equal(chooser.choose(BITRATES, 250_000, true, 17_700), 1)
+  assert.equal(chooser.choose(BITRATES, 250_000, true, 11_000), 0)
+  assert.equal(chooser.choose(BITRATES, 250_000, true, 12_100), 1, 'a trial')
+  assert.equal(chooser.choose(BITRATES, 250_000, false, 12_600), 0, 'that failed')
+  assert.equal(chooser.choose(BITRATES, 250_000, true, 32_000), 0, 'the next comes later')
+  assert.equal(chooser.choose(BITRATES, 250_000, true, 32_700), 1)
 })
 
 test('a viewer with room goes up without waiting', () => {

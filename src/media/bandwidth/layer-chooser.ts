@@ -1,7 +1,7 @@
 /** Room that a layer needs above its own bitrate: it varies. */
 const HEADROOM = 1.1
 /** A layer is tried after all went well for so long (ms); each failure doubles the wait. */
-const FIRST_TRIAL_MS = 5000
+const FIRST_TRIAL_MS = 10_000
 const LONGEST_WAIT_MS = 80_000
 /** A layer that had to be left within this time (ms) was a failure. */
 const FAILED_WITHIN_MS = 10_000
