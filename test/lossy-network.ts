@@ -75,6 +75,8 @@ class Direction {
  * candidates in its answer. Conditions may be changed at any time.
  */
 export class LossyNetwork implements AsyncDisposable {
+  /** Sees what peers send. */
+  onSent: (bytes: Buffer) => void = () => {}
   readonly #front: Socket
   readonly #servicePort: number
   readonly #backs = new Map<string, Promise<Socket>>()
@@ -86,7 +88,10 @@ export class LossyNetwork implements AsyncDisposable {
     this.#servicePort = servicePort
     this.#toService = new Direction(seed)
     this.#toPeer = new Direction(seed + 1)
-    front.on('message', (bytes, from) => this.#toService.carry(bytes, b => void this.#forward(b, from)))
+    front.on('message', (bytes, from) => {
+      this.onSent(bytes)
+      this.#toService.carry(bytes, b => void this.#forward(b, from))
+    })
   }
 
   /** @param servicePort where the service listens for media on this machine */

@@ -53,7 +53,7 @@ async function watch (request: FastifyRequest<ViewRequest>, reply: FastifyReply,
   }
   const cname = participant.info.id
   const viewing = negotiateViewing(offer, sceneOf(participant), cname)
-  const transport = transports.accept(offer.transport)
+  const transport = transports.accept(offer.transport, request.ip)
   const leg = new WhepLeg({ transport, viewing, participant: wanted, cname, transcode, settings, clock })
   const session = await bridge.admit(leg, { room, remoteAddress: request.ip }).catch(async error => {
     await transport.close()

@@ -34,7 +34,7 @@ async function publish (request: FastifyRequest<PublishRequest>, reply: FastifyR
   }
   const publishing = negotiatePublishing(offer)
   await makeWay(options, room, identity)
-  const transport = transports.accept(offer.transport)
+  const transport = transports.accept(offer.transport, request.ip)
   const leg = new WhipLeg({ transport, publishing, identity, settings, clock })
   const session = await bridge.admit(leg, { room, remoteAddress: request.ip }).catch(async error => {
     await transport.close()

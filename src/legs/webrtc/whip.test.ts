@@ -175,7 +175,7 @@ legContract('whip', async (): Promise<LegUnderTest> => {
   const hub = await TransportHub.open({ port: 0, bindAddress: '127.0.0.1' })
   const peer = await RawPeer.create('sendonly', sections)
   const offer = parseOffer(peer.offer)
-  const transport = hub.accept(offer.transport)
+  const transport = hub.accept(offer.transport, '127.0.0.1')
   const publishing = negotiatePublishing(offer)
   void peer.accept(printAnswer({ sections: publishing.sections, transport: transport.local, candidates: transport.candidates, extmapAllowMixed: false })).catch(() => {})
   return {

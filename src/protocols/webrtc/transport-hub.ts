@@ -10,6 +10,9 @@ import { portConfig, Transport } from './transport.ts'
 /** libjuice gives the socket back some milliseconds after its last user is gone. */
 const RELEASE_POLL_MS = 10
 const RELEASE_POLLS = 200
+/** Offers that were answered and never followed up cost memory until their time is over: so many at once, and from one address. */
+const MAX_CONNECTING = 512
+const MAX_CONNECTING_PER_CLIENT = 128
 
 export type TransportHubOptions = {
   /** UDP; 0 picks a free one. */
@@ -36,7 +39,8 @@ export class TransportHub implements AsyncDisposable {
   readonly port: number
   readonly #options: TransportHubOptions
   readonly #anchor: PeerConnection
-  readonly #transports = new Set<Transport>()
+  /** With the client of each. */
+  readonly #transports = new Map<Transport, string>()
 
   private constructor (port: number, options: TransportHubOptions, anchored: PeerConnection) {
     this.port = port
@@ -53,12 +57,29 @@ export class TransportHub implements AsyncDisposable {
 
   get transports (): number { return this.#transports.size }
 
-  /** Begins to answer a peer. The transport waits for the peer's checks at once. */
-  accept (remote: TransportParameters): Transport {
+  /**
+   * Begins to answer a peer. The transport waits for the peer's checks at once.
+   * @param client where the offer came from: an address
+   * @throws AppError `rate_limited`, `overloaded`, `unprocessable_sdp`
+   */
+  accept (remote: TransportParameters, client: string): Transport {
+    this.#checkConnecting(client)
     const transport = this.#create(remote)
-    this.#transports.add(transport)
+    this.#transports.set(transport, client)
     void transport.closed.then(() => this.#transports.delete(transport))
     return transport
+  }
+
+  #checkConnecting (client: string): void {
+    let all = 0
+    let own = 0
+    for (const [{ state }, from] of this.#transports) {
+      if (state !== 'connecting') continue
+      all++
+      if (from === client) own++
+    }
+    if (own >= MAX_CONNECTING_PER_CLIENT) throw new AppError('rate_limited', `${own} connections from this address are still being made: wait until they are, or have failed.`)
+    if (all >= MAX_CONNECTING) throw new AppError('overloaded', `${all} connections are being made at the moment.`)
   }
 
   /** What to tell a peer to connect to. */
@@ -70,7 +91,7 @@ export class TransportHub implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose] (): Promise<void> {
-    await Promise.all([...this.#transports].map(transport => transport.close()))
+    await Promise.all([...this.#transports.keys()].map(transport => transport.close()))
     this.#anchor.close()
     for (let polls = 0; polls < RELEASE_POLLS && !await isFree(this.port, this.#options.bindAddress); polls++) await sleep(RELEASE_POLL_MS)
   }

@@ -14,7 +14,7 @@ const open = (announcedAddresses: string[] = []): Promise<TransportHub> => Trans
 
 function answerTo (hub: TransportHub, peer: RawPeer): { transport: Transport, answer: string } {
   const offer = parseOffer(peer.offer)
-  const transport = hub.accept(offer.transport)
+  const transport = hub.accept(offer.transport, '127.0.0.1')
   const sections = offer.sections.map(offered => ({ offered, direction: 'sendonly' as const, codecs: offered.codecs, extensions: [] }))
   return { transport, answer: printAnswer({ sections, transport: transport.local, candidates: hub.candidatesOf(transport), extmapAllowMixed: false }) }
 }
@@ -67,7 +67,7 @@ test('a wrong fingerprint ends the transport before a packet passes', async () =
   await using hub = await open()
   await using peer = await RawPeer.create()
   const forged = parseOffer(peer.offer.replaceAll(/sha-256 ../g, found => `sha-256 ${found.endsWith('00') ? '11' : '00'}`))
-  const transport = hub.accept(forged.transport)
+  const transport = hub.accept(forged.transport, '127.0.0.1')
   const sections = forged.sections.map(offered => ({ offered, direction: 'sendonly' as const, codecs: offered.codecs, extensions: [] }))
   void peer.accept(printAnswer({ sections, transport: transport.local, candidates: transport.candidates, extmapAllowMixed: false })).catch(() => {})
   assert.equal(await transport.ended, 'failed')
