@@ -90,7 +90,7 @@ async function checkRecording (t: { diagnostic (text: string): void }, file: str
   const probe = await ffprobe('-v', 'warning', '-show_entries', 'format=duration:stream=codec_name', '-of', 'json', file)
   const { format, streams } = JSON.parse(await probe.succeeded())
   assert.equal(probe.stderr, '', 'ffprobe finds nothing to say about it')
-  assert.deepEqual(streams.map((stream: any) => stream.codec_name), ['h264', 'aac'])
+  assert.deepEqual(streams.map((stream: any) => stream.codec_name).sort(), ['aac', 'h264'])
   await ffmpeg('-xerror', '-i', file, '-f', 'null', '-').succeeded()
   const content = await analyse(file)
   const offsets = soundOffsets(content).map(seconds => seconds * 1000)
