@@ -15,6 +15,14 @@ export type Frame = {
 /** Turns frames into RTP packets of one track: numbers them, splits them to fit, marks the last of an access unit. */
 export interface Packetizer { packetize (frame: Frame): RtpPacket[] }
 
+/** One whose packets depend on nothing but the frame and the number of the first. */
+export interface RepeatablePacketizer extends Packetizer {
+  /** Of the next packet. */
+  sequenceNumber: number
+  /** Numbers the frame's packets without making them. @returns how many they would be, and their bytes */
+  skip (frame: Frame): { packets: number, bytes: number }
+}
+
 /** Turns packets, in sequence order, back into frames. */
 export interface Depacketizer {
   /** @returns the frames this packet completes: usually none or one; several where one packet aggregates audio frames. */

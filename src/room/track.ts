@@ -26,7 +26,7 @@ export class Track {
   /** Set by the publisher as soon as it is known, and kept up to date; the same wall clock for all of a participant's tracks. */
   timeReference: TimeReference | undefined
   /** Set by a publisher that cannot be asked for a keyframe: what a newcomer begins with. */
-  backlog: Backlog | undefined
+  backlog: Pick<Backlog, 'push' | 'packets'> | undefined
   /** Set by a publisher that sends this picture in several qualities (simulcast): those that came so far, lowest first. */
   layers: readonly Track[] = []
   /** bit/s lately, where the publisher measures it. */

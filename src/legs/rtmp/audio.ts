@@ -1,9 +1,9 @@
 import { ProtocolError } from '../../lib/errors.ts'
 import { type AacConfig, parseAacConfig } from '../../media/aac.ts'
-import { Backlog } from '../../media/backlog.ts'
 import { codec } from '../../media/codec.ts'
 import { parseAudioTag } from '../../media/flv.ts'
 import { AacPacketizer } from '../../media/payload/aac.ts'
+import { FrameWriter } from '../../room/frame-writer.ts'
 import type { Track } from '../../room/track.ts'
 import { Meter } from './meter.ts'
 import { random32, type Stream } from './stream.ts'
@@ -14,7 +14,7 @@ const PAYLOAD_TYPE = 97
 const REFERENCE_FRAMES = 100
 
 /** What one AudioSpecificConfig brings into being; the next one brings another. */
-type Voice = { readonly config: Buffer, readonly aac: AacConfig, readonly track: Track, readonly clock: SampleClock, readonly packetizer: AacPacketizer, readonly firstTimestamp: number }
+type Voice = { readonly config: Buffer, readonly aac: AacConfig, readonly track: Track, readonly clock: SampleClock, readonly writer: FrameWriter, readonly firstTimestamp: number }
 
 /** Takes the sound of a publisher: FLV audio tags in, RTP packets on a track of the room out. */
 export class AudioIntake {
@@ -39,13 +39,15 @@ export class AudioIntake {
   }
 
   take (body: Buffer, timestamp: number): void {
-    this.#stream.tolerate(() => {
+    try {
       const tag = parseAudioTag(body)
       if (tag.kind === 'other') return
       if (tag.codec !== 'AAC') this.foreign = tag.codec
       else if (tag.kind === 'config') this.#configure(tag.data)
       else this.#frame(tag.data, this.#place.at(timestamp, this.#stream.nowMs()))
-    })
+    } catch (error) {
+      this.#stream.tolerate(error)
+    }
   }
 
   #configure (config: Buffer): void {
@@ -59,9 +61,8 @@ export class AudioIntake {
     const copy = Buffer.from(config)
     const channels = aac.parametricStereo ? 2 : aac.channels
     const track = this.#stream.participant.publish(codec('AAC', { clockRate: aac.samplingRate, channels, config: copy }))
-    track.backlog = new Backlog(track.codec)
-    const packetizer = new AacPacketizer({ ssrc: random32(), payloadType: PAYLOAD_TYPE })
-    this.#voice = { config: copy, aac, track, clock: new SampleClock(aac.samplingRate), packetizer, firstTimestamp: random32() }
+    const writer = new FrameWriter(track, new AacPacketizer({ ssrc: random32(), payloadType: PAYLOAD_TYPE }))
+    this.#voice = { config: copy, aac, track, clock: new SampleClock(aac.samplingRate), writer, firstTimestamp: random32() }
   }
 
   #parse (config: Buffer): AacConfig | undefined {
@@ -78,11 +79,11 @@ export class AudioIntake {
     const voice = this.#voice
     if (!voice || data.length === 0) return
     this.#meter.add(mediaMs, data.length)
-    const { track, clock, packetizer, aac, firstTimestamp } = voice
+    const { track, clock, writer, aac, firstTimestamp } = voice
     const samples = clock.at(mediaMs, aac.frameLength)
     const timestamp = (firstTimestamp + samples) >>> 0
     if (this.frames++ % REFERENCE_FRAMES === 0 || !track.timeReference) track.timeReference = this.#stream.reference(timestamp, samples / aac.samplingRate * 1000)
-    for (const packet of packetizer.packetize({ units: [data], timestamp, compositionOffset: 0, keyframe: true })) track.write(packet)
+    writer.write({ units: [data], timestamp, compositionOffset: 0, keyframe: true })
     this.#stream.started()
   }
 }

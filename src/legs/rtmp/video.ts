@@ -1,9 +1,9 @@
 import { AppError, ProtocolError } from '../../lib/errors.ts'
-import { Backlog } from '../../media/backlog.ts'
 import { codec } from '../../media/codec.ts'
 import { parseVideoTag, type VideoTag } from '../../media/flv.ts'
 import { type AvcConfig, mayReorder, NalType, nalTypeOf, parseAvcConfig, parseSps, profileLevelId, type Sps, splitAvcc } from '../../media/h264.ts'
 import { H264Packetizer } from '../../media/payload/h264.ts'
+import { FrameWriter } from '../../room/frame-writer.ts'
 import type { Track } from '../../room/track.ts'
 import { Meter } from './meter.ts'
 import { random32, type Stream } from './stream.ts'
@@ -23,9 +23,9 @@ export class VideoIntake {
   readonly #stream: Stream
   readonly #place
   readonly #meter = new Meter()
-  readonly #packetizer = new H264Packetizer({ ssrc: random32(), payloadType: PAYLOAD_TYPE })
   readonly #firstTimestamp = random32()
   #track: Track | undefined
+  #writer: FrameWriter | undefined
   #lengthSize = 4
   #sps: readonly Buffer[] = []
   #pps: readonly Buffer[] = []
@@ -72,26 +72,27 @@ export class VideoIntake {
 
   /** @throws AppError `unsupported_media_type` for any codec but H.264 */
   take (body: Buffer, timestamp: number): void {
-    this.#stream.tolerate(() => {
+    try {
       const tag = parseVideoTag(body)
       if (tag.kind === 'other') return
       if (tag.codec !== 'H.264') throw new AppError('unsupported_media_type', `${tag.codec} is not supported: publish H.264 video with AAC audio`)
       if (tag.kind === 'config') this.#configure(parseAvcConfig(tag.data))
       else this.#frame(tag, this.#place.at(timestamp, this.#stream.nowMs()))
-    })
+    } catch (error) {
+      this.#stream.tolerate(error)
+    }
   }
 
   #configure ({ lengthSize, sps, pps }: AvcConfig): void {
     this.#lengthSize = lengthSize
     this.#remember(sps, pps)
-    this.#track ??= this.#publish(sps[0]!)
+    if (!this.#track) this.#publish(sps[0]!)
   }
 
-  #publish (sps: Buffer): Track {
+  #publish (sps: Buffer): void {
     const parameters = { 'packetization-mode': '1', 'profile-level-id': profileLevelId(sps) }
-    const track = this.#stream.participant.publish(codec('H264', { parameters }))
-    track.backlog = new Backlog(track.codec)
-    return track
+    this.#track = this.#stream.participant.publish(codec('H264', { parameters }))
+    this.#writer = new FrameWriter(this.#track, new H264Packetizer({ ssrc: random32(), payloadType: PAYLOAD_TYPE }))
   }
 
   /** Copies: the message they came in is not kept. */
@@ -109,7 +110,8 @@ export class VideoIntake {
 
   #frame (tag: VideoTag, decodeMs: number): void {
     const track = this.#track
-    if (!track) {
+    const writer = this.#writer
+    if (!track || !writer) {
       this.dropped++
       return
     }
@@ -127,8 +129,7 @@ export class VideoIntake {
       track.timeReference = this.#stream.reference(rtpTimestamp, presentMs)
     }
     this.frames++
-    const frame = { units, timestamp: rtpTimestamp, compositionOffset: tag.compositionTime * TICKS_PER_MS, keyframe }
-    for (const packet of this.#packetizer.packetize(frame)) track.write(packet)
+    writer.write({ units, timestamp: rtpTimestamp, compositionOffset: tag.compositionTime * TICKS_PER_MS, keyframe })
     this.#stream.started()
   }
 

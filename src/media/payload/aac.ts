@@ -1,10 +1,11 @@
-import { type Depacketizer, type Frame, MAX_PAYLOAD_BYTES, type Packetizer } from '../frame.ts'
+import { type Depacketizer, type Frame, MAX_PAYLOAD_BYTES, type RepeatablePacketizer } from '../frame.ts'
 import type { RtpPacket } from '../rtp-packet.ts'
 import { HEADER_BYTES as DATA, RtpWriter, type StreamIds } from './rtp-writer.ts'
 
 /** One AU-header: 13 bits of size, 3 of index or index-delta (RFC 3640 section 3.3.6). */
 const AU_HEADER_BYTES = 2
 const AU_HEADERS_LENGTH_BYTES = 2
+const ROOM = MAX_PAYLOAD_BYTES - AU_HEADERS_LENGTH_BYTES - AU_HEADER_BYTES
 const MAX_AU_BYTES = (1 << 13) - 1
 
 /**
@@ -16,18 +17,20 @@ const MAX_AU_BYTES = (1 << 13) - 1
  *  | length  | size|index| a fragment of it |
  *  +---------+-----------+------------------+
  */
-export class AacPacketizer implements Packetizer {
+export class AacPacketizer implements RepeatablePacketizer {
   readonly #writer: RtpWriter
 
   constructor (ids: StreamIds) { this.#writer = new RtpWriter(ids) }
+
+  get sequenceNumber (): number { return this.#writer.sequenceNumber }
+  set sequenceNumber (next: number) { this.#writer.sequenceNumber = next }
 
   packetize ({ units, timestamp }: Frame): RtpPacket[] {
     const packets: RtpPacket[] = []
     const unit = units[0]
     if (!unit || unit.length === 0 || unit.length > MAX_AU_BYTES) return packets
-    const room = MAX_PAYLOAD_BYTES - AU_HEADERS_LENGTH_BYTES - AU_HEADER_BYTES
-    for (let at = 0; at < unit.length; at += room) {
-      const end = Math.min(at + room, unit.length)
+    for (let at = 0; at < unit.length; at += ROOM) {
+      const end = Math.min(at + ROOM, unit.length)
       const packet = this.#writer.packet(AU_HEADERS_LENGTH_BYTES + AU_HEADER_BYTES + end - at, timestamp, end === unit.length, 0)
       packet.bytes.writeUInt16BE(AU_HEADER_BYTES * 8, DATA)
       packet.bytes.writeUInt16BE(unit.length << 3, DATA + 2) // Also in a fragment the size is that of the whole unit.
@@ -35,6 +38,13 @@ export class AacPacketizer implements Packetizer {
       packets.push(packet)
     }
     return packets
+  }
+
+  skip ({ units: [unit] }: Frame): { packets: number, bytes: number } {
+    if (!unit || unit.length === 0 || unit.length > MAX_AU_BYTES) return { packets: 0, bytes: 0 }
+    const packets = Math.ceil(unit.length / ROOM)
+    this.#writer.skip(packets)
+    return { packets, bytes: packets * (DATA + AU_HEADERS_LENGTH_BYTES + AU_HEADER_BYTES) + unit.length }
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Depacketizer, type Frame, MAX_PAYLOAD_BYTES, type Packetizer } from '../frame.ts'
+import { type Depacketizer, type Frame, MAX_PAYLOAD_BYTES, type RepeatablePacketizer } from '../frame.ts'
 import { isFirstSlice, isPicture, NalType, nalTypeOf } from '../h264.ts'
 import type { RtpPacket } from '../rtp-packet.ts'
 import { HEADER_BYTES as DATA, RtpWriter, type StreamIds } from './rtp-writer.ts'
@@ -13,10 +13,13 @@ const MAX_FRAME_BYTES = 8 << 20
  * H.264 in RTP, packetization mode 1 (RFC 6184): small units alone, neighbouring SPS and PPS together in a STAP-A (section
  * 5.7.1), large ones in FU-As (5.8). The marker stands on the last packet of the access unit.
  */
-export class H264Packetizer implements Packetizer {
+export class H264Packetizer implements RepeatablePacketizer {
   readonly #writer: RtpWriter
 
   constructor (ids: StreamIds) { this.#writer = new RtpWriter(ids) }
+
+  get sequenceNumber (): number { return this.#writer.sequenceNumber }
+  set sequenceNumber (next: number) { this.#writer.sequenceNumber = next }
 
   packetize ({ units, timestamp, compositionOffset }: Frame): RtpPacket[] {
     const packets: RtpPacket[] = []
@@ -34,6 +37,27 @@ export class H264Packetizer implements Packetizer {
       at = next
     }
     return packets
+  }
+
+  skip ({ units }: Frame): { packets: number, bytes: number } {
+    let packets = 0
+    let bytes = 0
+    for (let at = 0; at < units.length;) {
+      const unit = units[at]!
+      const together = Math.max(parameterSetsFrom(units, at), 1)
+      if (together > 1) {
+        packets++
+        bytes += DATA + 1
+        for (let set = at; set < at + together; set++) bytes += 2 + units[set]!.length
+      } else if (travels(unit)) {
+        const pieces = unit.length <= MAX_PAYLOAD_BYTES ? 1 : Math.ceil((unit.length - 1) / (MAX_PAYLOAD_BYTES - FU_HEADER_BYTES))
+        packets += pieces
+        bytes += pieces === 1 ? DATA + unit.length : pieces * (DATA + FU_HEADER_BYTES) + unit.length - 1
+      }
+      at += together
+    }
+    this.#writer.skip(packets)
+    return { packets, bytes }
   }
 
   #single (unit: Buffer, timestamp: number, marker: boolean, compositionOffset: number): RtpPacket {
