@@ -39,6 +39,7 @@ export class ClockSkew {
 export class Intake implements Disposable {
   readonly ssrc: number
   readonly codec: Codec
+  readonly rid: string
   readonly reception: Reception
   repaired = 0
   picturesAskedFor = 0
@@ -55,6 +56,7 @@ export class Intake implements Disposable {
     this.#options = options
     this.ssrc = options.ssrc
     this.codec = options.codec
+    this.rid = options.rid
     this.reception = new Reception(options.codec.clockRate)
   }
 

@@ -12,7 +12,7 @@ export type PublisherFigures = Pick<LegStats, 'packetsIn' | 'bytesIn' | 'packets
 
 export function describePublisher ({ demux, publishing, pair, ...counters }: PublisherFigures): LegStats {
   const intakes = demux?.intakes ?? []
-  const streams = Object.fromEntries(publishing.published.map(({ kind, codec }) => [kind, describe(codec.name, intakes.find(intake => intake.codec.kind === kind))]))
+  const streams = Object.fromEntries(publishing.published.map(({ kind, codec }) => [kind, describe(codec.name, intakes.filter(intake => intake.codec.kind === kind))]))
   return {
     ...counters,
     ...intakes.length > 0 ? { quality: qualityOf(intakes) } : {},
@@ -24,10 +24,21 @@ export function describePublisher ({ demux, publishing, pair, ...counters }: Pub
 const qualityOf = (intakes: readonly Intake[]): LinkQuality =>
   ({ packetsLost: sum(intakes, ({ reception }) => reception.lost), jitterMs: Math.max(...intakes.map(({ reception }) => reception.jitterMs)) })
 
-function describe (codec: string, intake: Intake | undefined): Record<string, unknown> {
-  if (!intake) return { codec, flowing: false }
-  const { reception: { packets, bytes, lost, jitterMs }, repaired, picturesAskedFor } = intake
-  return { codec, flowing: true, packets, bytes, lost, jitterMs, repaired, ...intake.codec.kind === 'video' ? { plis: picturesAskedFor } : {} }
+/** @param intakes one, or the layers of a picture */
+function describe (codec: string, intakes: readonly Intake[]): Record<string, unknown> {
+  const [first] = intakes
+  if (!first) return { codec, flowing: false }
+  return {
+    codec,
+    flowing: true,
+    packets: sum(intakes, ({ reception }) => reception.packets),
+    bytes: sum(intakes, ({ reception }) => reception.bytes),
+    lost: sum(intakes, ({ reception }) => reception.lost),
+    jitterMs: Math.max(...intakes.map(({ reception }) => reception.jitterMs)),
+    repaired: sum(intakes, ({ repaired }) => repaired),
+    ...first.codec.kind === 'video' ? { plis: sum(intakes, ({ picturesAskedFor }) => picturesAskedFor) } : {},
+    ...first.rid === '' ? {} : { layers: intakes.map(({ rid, track }) => ({ rid, bitrate: track?.bitrate ?? 0 })) }
+  }
 }
 
 function sum (intakes: readonly Intake[], of: (intake: Intake) => number): number {

@@ -105,3 +105,10 @@ test('a viewer with room goes up without waiting', () => {
   assert.equal(chooser.choose(BITRATES, 5_000_000, true, 5200), 2)
   assert.equal(chooser.choose([150_000], 5_000_000, true, 9000), 0, 'the others are gone')
 })
+
+test('better layers that come later are taken as long as nothing limits the path', () => {
+  const chooser = new LayerChooser(1, 0)
+  assert.equal(chooser.choose([150_000], undefined, true, 1000), 0)
+  assert.equal(chooser.choose(BITRATES, undefined, true, 1600), 1)
+  assert.equal(chooser.choose(BITRATES, undefined, true, 3200), 2)
+})

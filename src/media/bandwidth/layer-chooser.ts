@@ -47,7 +47,7 @@ export class LayerChooser {
 
   #raise (next: number, budget: number | undefined, now: number): void {
     const calmFor = now - this.#changedAt
-    const fits = budget !== undefined && budget > next * HEADROOM && calmFor > SETTLE_MS
+    const fits = (budget === undefined || budget > next * HEADROOM) && calmFor > SETTLE_MS
     if (!fits && calmFor < this.#wait) return
     if (now - this.#raisedAt > LONGEST_WAIT_MS) this.#wait = FIRST_TRIAL_MS
     this.#change(this.layer + 1, now)
