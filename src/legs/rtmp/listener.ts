@@ -10,7 +10,7 @@ import { type PublishRequest, type Refusal, ServerConnection } from '../../proto
 import type { Bridge } from '../../room/bridge.ts'
 import { Doorman, type Pass } from './doorman.ts'
 import { RtmpLeg } from './leg.ts'
-import { Publisher } from './publisher.ts'
+import { type DuplicateRule, type Publisher, Publishers } from './publishers.ts'
 
 /** From the connection to the publish command, where nothing else is set. */
 const PUBLISH_WITHIN_MS = 10_000
@@ -32,8 +32,7 @@ export type RtmpListenerOptions = {
   readonly port: number
   /** PEM, for RTMPS. */
   readonly tls?: { readonly cert: string | Buffer, readonly key: string | Buffer }
-  /** Who stays when a second publisher comes with the same stream key. */
-  readonly duplicatePublisher: 'newest' | 'oldest'
+  readonly duplicatePublisher: DuplicateRule
   /** Milliseconds without audio and video after which a publisher counts as gone. */
   readonly mediaTimeoutMs: number
   readonly maxConnections: number
@@ -43,7 +42,14 @@ export type RtmpListenerOptions = {
   readonly maxStrangersPerAddress: number
 }
 
-export type RtmpSurroundings = { readonly bridge: Bridge, readonly streamKeys: StreamKeys, readonly log: Logger, readonly clock: Clock }
+export type RtmpSurroundings = {
+  readonly bridge: Bridge
+  readonly streamKeys: StreamKeys
+  readonly log: Logger
+  readonly clock: Clock
+  /** Shared by listeners that open the same ingresses (RTMP and RTMPS); else one of its own. */
+  readonly publishers?: Publishers
+}
 
 const badName: Refusal = { code: 'NetStream.Publish.BadName', description: 'This stream key is not known here' }
 
@@ -59,7 +65,9 @@ export class RtmpListener implements AsyncDisposable {
   readonly #secureContext: SecureContext | undefined
   readonly #controller = new AbortController()
   readonly #serving = new Set<Promise<void>>()
-  readonly #publishers = new Map<string, Publisher>()
+  readonly #publishers: Publishers
+  /** Those that came through this door. */
+  readonly #present = new Set<Publisher>()
 
   /** @throws the system's error (`EADDRINUSE`, …) when the port cannot be had */
   static async open (options: RtmpListenerOptions, surroundings: RtmpSurroundings): Promise<RtmpListener> {
@@ -73,6 +81,7 @@ export class RtmpListener implements AsyncDisposable {
     this.#options = options
     this.#surroundings = surroundings
     this.#doorman = new Doorman({ connections: options.maxConnections, strangersPerSource: options.maxStrangersPerAddress }, surroundings.clock)
+    this.#publishers = surroundings.publishers ?? new Publishers()
     this.#tally = new Tally(surroundings.log, surroundings.clock)
     this.#secureContext = options.tls && createSecureContext({ ...options.tls, minVersion: 'TLSv1.2' })
     this.#server = createServer({ noDelay: true, pauseOnConnect: true }, socket => this.#accept(socket))
@@ -86,7 +95,7 @@ export class RtmpListener implements AsyncDisposable {
     const closed = once(this.#server, 'close')
     this.#server.close()
     this.#controller.abort(new AppError('draining'))
-    await Promise.all([...this.#publishers.values()].map(publisher => publisher.close('shutdown')))
+    await Promise.all([...this.#present].map(publisher => publisher.close('shutdown')))
     await Promise.all(this.#serving)
     await closed
   }
@@ -138,23 +147,17 @@ export class RtmpListener implements AsyncDisposable {
   async #publish (connection: ServerConnection, request: PublishRequest, target: StreamTarget, remoteAddress: string): Promise<void> {
     const { bridge, clock } = this.#surroundings
     const { ingressId, room, identity, name } = target
-    const previous = this.#publishers.get(ingressId)
-    if (previous?.isOver === false && this.#options.duplicatePublisher === 'oldest') throw new AppError('stream_key_in_use')
-    const publisher = new Publisher(previous)
-    this.#publishers.set(ingressId, publisher)
+    const publisher = this.#publishers.enter(ingressId, this.#options.duplicatePublisher)
+    this.#present.add(publisher)
     // The one before leaves when this one's session has begun, so that the room stays open between the two.
     const makeWay = (): Promise<void> => publisher.makeWay()
     const leg = new RtmpLeg({ connection, request, identity, name, silenceMs: this.#options.mediaTimeoutMs, clock, makeWay })
     try {
       await publisher.run(() => bridge.admit(leg, { room, identity, externalId: ingressId, remoteAddress }))
     } finally {
-      if (this.#publishers.get(ingressId) === publisher) this.#publishing(ingressId, publisher.previous)
+      this.#publishers.leave(ingressId, publisher)
+      this.#present.delete(publisher)
     }
-  }
-
-  #publishing (ingressId: string, publisher: Publisher | undefined): void {
-    if (publisher) this.#publishers.set(ingressId, publisher)
-    else this.#publishers.delete(ingressId)
   }
 
   #explain (connection: ServerConnection, error: unknown, remoteAddress: string): void {

@@ -1,4 +1,29 @@
+import { AppError } from '../../lib/errors.ts'
 import type { Session } from '../../room/session.ts'
+
+/** Who stays when a second publisher comes with the same stream key. */
+export type DuplicateRule = 'newest' | 'oldest'
+
+/** Who publishes to which ingress, over whichever port they came: at most one each. */
+export class Publishers {
+  readonly #byIngress = new Map<string, Publisher>()
+
+  /** @throws AppError `stream_key_in_use` where the oldest stays and there is one */
+  enter (ingressId: string, rule: DuplicateRule): Publisher {
+    const previous = this.#byIngress.get(ingressId)
+    if (previous?.isOver === false && rule === 'oldest') throw new AppError('stream_key_in_use')
+    const publisher = new Publisher(previous)
+    this.#byIngress.set(ingressId, publisher)
+    return publisher
+  }
+
+  /** Who did not get in leaves the place to the one before. */
+  leave (ingressId: string, publisher: Publisher): void {
+    if (this.#byIngress.get(ingressId) !== publisher) return
+    if (publisher.previous) this.#byIngress.set(ingressId, publisher.previous)
+    else this.#byIngress.delete(ingressId)
+  }
+}
 
 /** Who publishes with one stream key, from the moment the key was found right until its session is over. */
 export class Publisher {
