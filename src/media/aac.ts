@@ -10,6 +10,8 @@ const channelCounts = [undefined, 1, 2, 3, 4, 5, 6, 8, undefined, undefined, und
 
 /** audioObjectType (table 1.17), as far as anybody here looks at it. */
 export const AudioObjectType = { main: 1, lc: 2, ssr: 3, ltp: 4, sbr: 5, scalable: 6, er: 17, ps: 29 } as const
+/** The object types whose configuration is a GASpecificConfig (section 1.6.2.1). */
+const generalAudio: ReadonlySet<number> = new Set([1, 2, 3, 4, 6, 7, 17, 19, 20, 21, 22, 23])
 const SYNC_EXTENSION = 0x2b7
 const PS_SYNC_EXTENSION = 0x548
 
@@ -41,14 +43,15 @@ export function parseAacConfig (bytes: Uint8Array): AacConfig {
     sbrRate = readRate(bits)
     objectType = readObjectType(bits)
   }
-  if (!isGeneralAudio(objectType)) throw new ProtocolError(`audio object type ${objectType} is not AAC`)
+  if (!generalAudio.has(objectType)) throw new ProtocolError(`audio object type ${objectType} is not AAC`)
   const { frameLength, channels } = readGeneralAudio(bits, objectType, channelConfig)
   if (sbrRate === undefined) ({ sbrRate, parametricStereo } = readSyncExtension(bits))
   return { objectType, samplingRate, channels, frameLength, sbrRate, parametricStereo }
 }
 
 /** Prints the plain form: no SBR signalling, no program config element. */
-export function printAacConfig ({ objectType, samplingRate, channels, frameLength }: Pick<AacConfig, 'objectType' | 'samplingRate' | 'channels' | 'frameLength'>): Buffer {
+export function printAacConfig (config: Pick<AacConfig, 'objectType' | 'samplingRate' | 'channels' | 'frameLength'>): Buffer {
+  const { objectType, samplingRate, channels, frameLength } = config
   const rateIndex = samplingRates.findIndex(rate => rate === samplingRate)
   const channelConfig = channelCounts.findIndex(count => count === channels)
   if (channelConfig < 0 || objectType >= 31) throw new ProtocolError('this AAC configuration has no plain form')
@@ -74,8 +77,6 @@ function readRate (bits: BitReader): number {
   if (rate === undefined || rate === 0 || rate > MAX_RATE) throw new ProtocolError('a sampling rate that AAC does not have')
   return rate
 }
-
-const isGeneralAudio = (type: number): boolean => (type >= 1 && type <= 4) || type === 6 || type === 7 || (type >= 17 && type <= 23 && type !== 18)
 
 /** GASpecificConfig (section 4.4.1). */
 function readGeneralAudio (bits: BitReader, objectType: number, channelConfig: number): { frameLength: number, channels: number } {

@@ -7,7 +7,7 @@ const FIRST_CAPACITY_BYTES = 64 << 10
 const LENGTH_BYTES = 4
 
 /** What is known of a frame whose units lie in the backlog's memory, each with its length before it, up to `end`. */
-type Kept = { end: number, readonly timestamp: number, readonly compositionOffset: number, readonly keyframe: boolean, readonly sequenceNumber: number }
+type Kept = Omit<Frame, 'units'> & { end: number, readonly sequenceNumber: number }
 
 /**
  * A backlog for publishers whose packets are made here, from frames: it keeps the frames, and makes the same packets again for a

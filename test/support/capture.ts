@@ -67,8 +67,12 @@ export class Capture implements Disposable {
     const compositionTime = Math.round(frame.compositionOffset / clockRate * 1000)
     const wallMs = presentMs - compositionTime
     const sets = (type: number): Buffer[] => frame.units.filter(unit => nalTypeOf(unit) === type)
-    if (frame.keyframe) this.#tags.push({ type: VIDEO, wallMs, body: printVideoTag({ kind: 'config', keyframe: true, compositionTime: 0, data: printAvcConfig({ lengthSize: 4, sps: sets(NalType.sps), pps: sets(NalType.pps) }) }) })
-    this.#tags.push({ type: VIDEO, wallMs, body: printVideoTag({ kind: 'frame', keyframe: frame.keyframe, compositionTime, data: joinAvcc(frame.units) }) })
+    if (frame.keyframe) {
+      const data = printAvcConfig({ lengthSize: 4, sps: sets(NalType.sps), pps: sets(NalType.pps) })
+      this.#tags.push({ type: VIDEO, wallMs, body: printVideoTag({ kind: 'config', keyframe: true, compositionTime: 0, data }) })
+    }
+    const data = joinAvcc(frame.units)
+    this.#tags.push({ type: VIDEO, wallMs, body: printVideoTag({ kind: 'frame', keyframe: frame.keyframe, compositionTime, data }) })
     this.frames.video++
   }
 

@@ -107,5 +107,6 @@ export async function testClip (seconds: number, options: ClipOptions = {}): Pro
  */
 export async function publishTestStream ({ url, seconds, ...options }: ClipOptions & { url: string, seconds?: number }): Promise<Program> {
   const clip = await testClip(seconds ?? CLIP_SECONDS, options)
-  return ffmpeg('-re', ...(seconds === undefined ? ['-stream_loop', '-1'] : []), '-i', clip, '-c', 'copy', '-flvflags', 'no_duration_filesize', '-f', 'flv', url)
+  const again = seconds === undefined ? ['-stream_loop', '-1'] : []
+  return ffmpeg('-re', ...again, '-i', clip, '-c', 'copy', '-flvflags', 'no_duration_filesize', '-f', 'flv', url)
 }

@@ -55,7 +55,9 @@ export function * mutated (seeds: readonly Buffer[], { count, seed = 1 }: { coun
   const pick = random(seed)
   for (let made = 0; made < count; made++) {
     let bytes = Buffer.from(seeds[pick(seeds.length)]!)
-    for (let injuries = 1 + pick(4); injuries > 0 && bytes.length > 0; injuries--) bytes = Buffer.from(mutations[pick(mutations.length)]!(bytes, pick, seeds))
+    for (let injuries = 1 + pick(4); injuries > 0 && bytes.length > 0; injuries--) {
+      bytes = Buffer.from(mutations[pick(mutations.length)]!(bytes, pick, seeds))
+    }
     yield bytes
   }
 }

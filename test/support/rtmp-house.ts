@@ -9,7 +9,9 @@ import type { SessionInfo } from '../../src/room/session.ts'
 import { RtmpListener, type RtmpListenerOptions } from '../../src/legs/rtmp/listener.ts'
 
 export const KEY = 'right-key-0123456789'
-export const defaults: RtmpListenerOptions = { host: '127.0.0.1', port: 0, duplicatePublisher: 'newest', mediaTimeoutMs: 8000, maxConnections: 100, maxStrangersPerAddress: 50 }
+export const defaults: RtmpListenerOptions = {
+  host: '127.0.0.1', port: 0, duplicatePublisher: 'newest', mediaTimeoutMs: 8000, maxConnections: 100, maxStrangersPerAddress: 50
+}
 
 export function logTo (house: House): Logger {
   const note = (level: string) => (fields: Record<string, unknown>, message: string): void => { house.log.push({ level, message, fields }) }
@@ -28,8 +30,12 @@ export class House implements AsyncDisposable {
   listener!: RtmpListener
 
   private constructor (log: (house: House) => Logger) {
-    const journal = { roomChanged () {}, participantChanged () {}, sessionChanged: (info: SessionInfo) => { if (info.endedAt) this.ended.push(info) } }
-    const engine: BridgeOptions['engine'] = { kind: 'local', run: (room, signal) => { this.captures.push(new Capture(room)); return aborted(signal) } }
+    const sessionChanged = (info: SessionInfo): void => { if (info.endedAt) this.ended.push(info) }
+    const journal = { roomChanged () {}, participantChanged () {}, sessionChanged }
+    const engine: BridgeOptions['engine'] = {
+      kind: 'local',
+      run: (room, signal) => { this.captures.push(new Capture(room)); return aborted(signal) }
+    }
     this.bridge = new Bridge({ engine, journal, log: log(this), limits: { sessions: 10, rooms: 10 } })
   }
 

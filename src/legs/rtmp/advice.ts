@@ -27,7 +27,8 @@ function * adviseVideo (video: VideoIntake): Generator<Advice> {
       message: byTime
         ? 'The video has B-frames. WebRTC viewers get the pictures in the wrong order: the motion stutters. Recordings are right.'
         : 'The video announces B-frames. WebRTC viewers may see it later than they could.',
-      remedy: 'OBS: Settings > Output > Advanced, set B-frames (or Max B-frames) to 0; with x264, Tune zerolatency or the option bframes=0. ffmpeg: -bf 0.'
+      remedy: 'OBS: Settings > Output > Advanced, set B-frames (or Max B-frames) to 0; with x264, Tune zerolatency or the option bframes=0. ' +
+        'ffmpeg: -bf 0.'
     }
   }
   const interval = video.longestWaitMs

@@ -14,7 +14,14 @@ const PAYLOAD_TYPE = 97
 const REFERENCE_FRAMES = 100
 
 /** What one AudioSpecificConfig brings into being; the next one brings another. */
-type Voice = { readonly config: Buffer, readonly aac: AacConfig, readonly track: Track, readonly clock: SampleClock, readonly writer: FrameWriter, readonly firstTimestamp: number }
+type Voice = {
+  readonly config: Buffer
+  readonly aac: AacConfig
+  readonly track: Track
+  readonly clock: SampleClock
+  readonly writer: FrameWriter
+  readonly firstTimestamp: number
+}
 
 /** Takes the sound of a publisher: FLV audio tags in, RTP packets on a track of the room out. */
 export class AudioIntake {
@@ -35,7 +42,8 @@ export class AudioIntake {
   describe (): Record<string, unknown> | undefined {
     if (!this.#voice) return this.foreign === undefined ? undefined : { codec: this.foreign, carried: false }
     const { samplingRate, channels, sbrRate } = this.#voice.aac
-    return { codec: 'AAC', samplingRate, channels, sbrRate, bitrate: this.#meter.bitsPerSecond, frames: this.frames, resyncs: this.#resyncs + this.#voice.clock.resyncs }
+    const resyncs = this.#resyncs + this.#voice.clock.resyncs
+    return { codec: 'AAC', samplingRate, channels, sbrRate, bitrate: this.#meter.bitsPerSecond, frames: this.frames, resyncs }
   }
 
   take (body: Buffer, timestamp: number): void {
@@ -82,7 +90,9 @@ export class AudioIntake {
     const { track, clock, writer, aac, firstTimestamp } = voice
     const samples = clock.at(mediaMs, aac.frameLength)
     const timestamp = (firstTimestamp + samples) >>> 0
-    if (this.frames++ % REFERENCE_FRAMES === 0 || !track.timeReference) track.timeReference = this.#stream.reference(timestamp, samples / aac.samplingRate * 1000)
+    if (this.frames++ % REFERENCE_FRAMES === 0 || !track.timeReference) {
+      track.timeReference = this.#stream.reference(timestamp, samples / aac.samplingRate * 1000)
+    }
     writer.write({ units: [data], timestamp, compositionOffset: 0, keyframe: true })
     this.#stream.started()
   }

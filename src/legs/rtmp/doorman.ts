@@ -15,7 +15,8 @@ export type DoormanLimits = {
   readonly strangersPerSource: number
 }
 
-export type Turned = 'too many connections' | 'too many connections from one address that do not publish' | 'too many wrong stream keys from one address'
+export type Turned =
+  'too many connections' | 'too many connections from one address that do not publish' | 'too many wrong stream keys from one address'
 
 type Failures = { count: number, since: number, bannedUntil: number }
 

@@ -48,7 +48,8 @@ export class RtmpLeg implements Leg {
       await connection.publishing(this.#handler(me, context), { silenceMs, signal: context.signal })
     } catch (error) {
       // Does nothing where the stream had begun: then the peer has been told.
-      connection.refuse({ code: 'NetStream.Publish.Rejected', description: error instanceof AppError ? error.message : 'The stream cannot be taken now' })
+      const description = error instanceof AppError ? error.message : 'The stream cannot be taken now'
+      connection.refuse({ code: 'NetStream.Publish.Rejected', description })
       throw error
     } finally {
       this.#logAdvice(context.log)
@@ -119,6 +120,7 @@ function readMetadata (values: AmfObject): Metadata {
   return { ...number('width', width), ...number('height', height), ...number('frameRate', framerate), ...text('encoder', encoder) }
 }
 
-const number = (name: string, value: AmfValue): Record<string, number> => typeof value === 'number' && Number.isFinite(value) ? { [name]: value } : {}
+const number = (name: string, value: AmfValue): Record<string, number> =>
+  typeof value === 'number' && Number.isFinite(value) ? { [name]: value } : {}
 const text = (name: string, value: AmfValue): Record<string, string> =>
   typeof value === 'string' && value !== '' ? { [name]: value.replace(/[^ -~]/g, '').slice(0, MAX_NAME_CHARACTERS) } : {}

@@ -69,6 +69,15 @@ test('B-frames are published all the same, and the encoder is told what to chang
   await judge(house.captures[0]!, 6)
 })
 
+test('pictures of several slices, as low-latency encoders make them', { skip }, async () => {
+  await using house = await House.open()
+  await using publisher = await publishTestStream({ url: house.url(), seconds: 4, size: '640x360', encoder: ['-tune', 'zerolatency', '-x264opts', 'slices=4'] })
+  assert.equal(await publisher.done, 0, publisher.stderr)
+  await waitUntil('the session has ended', 5000, () => house.ended.length === 1)
+  assert.deepEqual(house.ended[0]!.stats.advice, [])
+  await judge(house.captures[0]!, 4)
+})
+
 for (const sink of ['rtmpsink', 'rtmp2sink']) {
   test(`GStreamer publishes by ${sink}`, { skip: skipGst }, async () => {
     await using house = await House.open()

@@ -80,7 +80,8 @@ export class RtmpListener implements AsyncDisposable {
   private constructor (options: RtmpListenerOptions, surroundings: RtmpSurroundings) {
     this.#options = options
     this.#surroundings = surroundings
-    this.#doorman = new Doorman({ connections: options.maxConnections, strangersPerSource: options.maxStrangersPerAddress }, surroundings.clock)
+    const { maxConnections: connections, maxStrangersPerAddress: strangersPerSource } = options
+    this.#doorman = new Doorman({ connections, strangersPerSource }, surroundings.clock)
     this.#publishers = surroundings.publishers ?? new Publishers()
     this.#tally = new Tally(surroundings.log, surroundings.clock)
     this.#secureContext = options.tls && createSecureContext({ ...options.tls, minVersion: 'TLSv1.2' })
@@ -120,7 +121,8 @@ export class RtmpListener implements AsyncDisposable {
     using _pass = pass
     await using connection = new ServerConnection(socket, this.#surroundings.clock)
     try {
-      const request = await connection.request({ withinMs: this.#options.publishWithinMs ?? PUBLISH_WITHIN_MS, signal: this.#controller.signal })
+      const withinMs = this.#options.publishWithinMs ?? PUBLISH_WITHIN_MS
+      const request = await connection.request({ withinMs, signal: this.#controller.signal })
       const target = await this.#find(request, pass, remoteAddress)
       if (!target) return connection.refuse(badName)
       pass.known()

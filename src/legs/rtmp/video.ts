@@ -1,7 +1,9 @@
 import { AppError, ProtocolError } from '../../lib/errors.ts'
 import { codec } from '../../media/codec.ts'
 import { parseVideoTag, type VideoTag } from '../../media/flv.ts'
-import { type AvcConfig, mayReorder, NalType, nalTypeOf, parseAvcConfig, parseSps, profileLevelId, type Sps, splitAvcc } from '../../media/h264.ts'
+import {
+  type AvcConfig, mayReorder, NalType, nalTypeOf, parseAvcConfig, parseSps, profileLevelId, type Sps, splitAvcc
+} from '../../media/h264.ts'
 import { H264Packetizer } from '../../media/payload/h264.ts'
 import { FrameWriter } from '../../room/frame-writer.ts'
 import type { Track } from '../../room/track.ts'
@@ -75,7 +77,9 @@ export class VideoIntake {
     try {
       const tag = parseVideoTag(body)
       if (tag.kind === 'other') return
-      if (tag.codec !== 'H.264') throw new AppError('unsupported_media_type', `${tag.codec} is not supported: publish H.264 video with AAC audio`)
+      if (tag.codec !== 'H.264') {
+        throw new AppError('unsupported_media_type', `${tag.codec} is not supported: publish H.264 video with AAC audio`)
+      }
       if (tag.kind === 'config') this.#configure(parseAvcConfig(tag.data))
       else this.#frame(tag, this.#place.at(timestamp, this.#stream.nowMs()))
     } catch (error) {

@@ -44,7 +44,8 @@ export function parseAmf0 (bytes: Buffer): AmfValue[] {
   return values
 }
 
-export const isAmfObject = (value: AmfValue): value is AmfObject => typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
+export const isAmfObject = (value: AmfValue): value is AmfObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
 
 class Amf0Reader {
   readonly #reader: ByteReader

@@ -99,7 +99,8 @@ export class ClientConnection implements AsyncDisposable {
   async #start (): Promise<void> {
     const { clock, signal, withinMs } = this.#options
     signal.throwIfAborted()
-    using _timer = clock.after(withinMs, () => this.#settle(new AppError('connect_timeout', `the RTMP server did not accept the stream within ${withinMs} ms`)))
+    const late = new AppError('connect_timeout', `the RTMP server did not accept the stream within ${withinMs} ms`)
+    using _timer = clock.after(withinMs, () => this.#settle(late))
     using _abort = addAbortListener(signal, () => this.#settle(signal.reason))
     this.#link.write(this.#handshake.hello)
     await this.#started.promise

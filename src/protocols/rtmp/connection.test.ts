@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { duplexPair } from 'node:stream'
 import test from 'node:test'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { waitUntil } from '../../../test/support/service.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import { type AmfObject, printAmf0 } from './amf0.ts'
@@ -112,7 +113,7 @@ test('handshake and publish have their time, and so has silence', async () => {
   const client = await publishing
   clock.advance(7000)
   client.audio(Buffer.alloc(2), 0)
-  while (heard === 0) await new Promise(setImmediate)
+  await waitUntil('the sound is heard', 5000, () => heard > 0)
   clock.advance(7900)
   client.metadata({}) // Not media: does not keep the stream alive.
   await new Promise(setImmediate)

@@ -4,7 +4,9 @@ import { ChunkReader, type MessageLimit } from './chunk-reader.ts'
 import { ChunkWriter } from './chunk-writer.ts'
 import type { HandshakeStep } from './handshake.ts'
 import { limits } from './limits.ts'
-import { ChunkStream, MessageType, parseControl, parseUserControl, printControl, printUserControl, type RtmpMessage, UserControl } from './message.ts'
+import {
+  ChunkStream, MessageType, parseControl, parseUserControl, printControl, printUserControl, type RtmpMessage, UserControl
+} from './message.ts'
 
 /** How long the peer has to read our last words and close its side. */
 const LINGER_MS = 1000
@@ -171,7 +173,8 @@ export class Link implements AsyncDisposable {
 
   #onUserControl (message: RtmpMessage): void {
     const { event, value } = parseUserControl(message)
-    if (event === UserControl.pingRequest) this.send(ChunkStream.control, MessageType.userControl, printUserControl(UserControl.pingResponse, value))
+    if (event !== UserControl.pingRequest) return
+    this.send(ChunkStream.control, MessageType.userControl, printUserControl(UserControl.pingResponse, value))
   }
 
   #acknowledge (): void {

@@ -56,7 +56,8 @@ export function parseCommand ({ type, payload }: RtmpMessage): Command {
   }
 }
 
-export const printCommand = (name: string, transactionId: number, object: AmfValue, ...args: AmfValue[]): Buffer => printAmf0([name, transactionId, object, ...args])
+export const printCommand = (name: string, transactionId: number, object: AmfValue, ...args: AmfValue[]): Buffer =>
+  printAmf0([name, transactionId, object, ...args])
 
 /** The values of a data message such as `@setDataFrame`, `onMetaData`, …. @throws ProtocolError */
 export const parseData = ({ type, payload }: RtmpMessage): AmfValue[] => parseAmf0(amf0Part(type === MessageType.dataAmf3, payload))

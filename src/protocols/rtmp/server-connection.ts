@@ -2,14 +2,14 @@ import { addAbortListener } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError, messageOf, ProtocolError } from '../../lib/errors.ts'
-import type { AmfObject, AmfValue } from './amf0.ts'
+import { type AmfObject, type AmfValue, isAmfObject } from './amf0.ts'
 import { whilePublishing } from './chunk-reader.ts'
 import { type HandshakeKind, ServerHandshake } from './handshake.ts'
 import { limits } from './limits.ts'
 import { Link } from './link.ts'
 import {
-  ChunkStream, type Command, MessageType, parseCommand, parseData, printCommand, printControl, printPeerBandwidth, printUserControl, type RtmpMessage,
-  splitAggregate, UserControl
+  ChunkStream, type Command, MessageType, parseCommand, parseData, printCommand, printControl, printPeerBandwidth, printUserControl,
+  type RtmpMessage, splitAggregate, UserControl
 } from './message.ts'
 import { publishTarget } from './url.ts'
 
@@ -28,7 +28,10 @@ export type PublishRequest = {
   readonly handshake: HandshakeKind
 }
 
-/** Given every message of the publisher, in the order of arrival. A payload's bytes are valid until the call returns. What it throws ends the connection. */
+/**
+ * Given every message of the publisher, in the order of arrival. A payload's bytes are valid until the call returns. What it
+ * throws ends the connection.
+ */
 export interface PublishHandler {
   video (body: Buffer, timestamp: number): void
   audio (body: Buffer, timestamp: number): void
@@ -37,7 +40,7 @@ export interface PublishHandler {
 }
 
 /** Why a publisher is turned away: what encoders show to their users. */
-export type Refusal = { readonly code: 'NetStream.Publish.BadName' | 'NetStream.Publish.Rejected' | 'NetStream.Publish.Denied', readonly description: string }
+export type Refusal = { readonly code: 'NetStream.Publish.BadName' | 'NetStream.Publish.Rejected', readonly description: string }
 
 type State = 'connecting' | 'connected' | 'requested' | 'publishing' | 'closed'
 
@@ -166,7 +169,7 @@ export class ServerConnection implements AsyncDisposable {
     }
     if (values[0] === '@setDataFrame') values.shift()
     const [name, properties] = values
-    if (name === 'onMetaData' && typeof properties === 'object' && properties !== null && !Array.isArray(properties) && !(properties instanceof Date)) this.#handler?.metadata(properties)
+    if (name === 'onMetaData' && properties !== undefined && isAmfObject(properties)) this.#handler?.metadata(properties)
   }
 
   #onCommand (command: Command, streamId: number): void {
@@ -226,14 +229,16 @@ export class ServerConnection implements AsyncDisposable {
   /** Encoders say goodbye in two or three of these; before publish some send one to tidy up after an earlier stream. */
   #onUnpublish (name: string): void {
     if (this.#state !== 'publishing') return
-    if (name === 'FCUnpublish') this.#call('onFCUnpublish', 0, null, { level: 'status', code: 'NetStream.Unpublish.Success', description: 'Stopped' })
-    else this.#sendStatus('status', 'NetStream.Unpublish.Success', 'Stopped')
+    const [code, description] = ['NetStream.Unpublish.Success', 'Stopped']
+    if (name === 'FCUnpublish') this.#call('onFCUnpublish', 0, null, { level: 'status', code, description })
+    else this.#sendStatus('status', code, description)
     this.#link.leave()
   }
 
   #onOther (name: string, transactionId: number): void {
     if (transactionId === 0 || name === '_result' || name === '_error') return
-    this.#call('_error', transactionId, null, { level: 'error', code: 'NetConnection.Call.Failed', description: 'This server does not know that command' })
+    const description = 'This server does not know that command'
+    this.#call('_error', transactionId, null, { level: 'error', code: 'NetConnection.Call.Failed', description })
   }
 
   #answer (transactionId: number, value: AmfValue): void { this.#call('_result', transactionId, null, value) }
@@ -244,7 +249,8 @@ export class ServerConnection implements AsyncDisposable {
 
   #sendStatus (level: 'status' | 'error', code: string, description: string): void {
     if (this.#link.closed) return
-    this.#link.send(ChunkStream.command, MessageType.command, printCommand('onStatus', 0, null, { level, code, description }), this.#publishStreamId)
+    const payload = printCommand('onStatus', 0, null, { level, code, description })
+    this.#link.send(ChunkStream.command, MessageType.command, payload, this.#publishStreamId)
   }
 
   #unpublish (reason: unknown): void {

@@ -35,7 +35,9 @@ export type RtmpUrl = {
  */
 export function parseRtmpUrl (text: string, streamKey?: string): RtmpUrl {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (!url || (url.protocol !== 'rtmp:' && url.protocol !== 'rtmps:') || url.hostname === '') throw new AppError('bad_request', 'expected a URL such as rtmp://host/app/streamKey')
+  if (!url || (url.protocol !== 'rtmp:' && url.protocol !== 'rtmps:') || url.hostname === '') {
+    throw new AppError('bad_request', 'expected a URL such as rtmp://host/app/streamKey')
+  }
   const path = `${url.pathname}${url.search}`.replace(/^\/+/, '').replace(/\/+$/, '')
   const cut = path.split('?', 1)[0]!.lastIndexOf('/')
   const [app, key] = streamKey === undefined ? [path.slice(0, Math.max(cut, 0)), path.slice(cut + 1)] : [path, streamKey]
