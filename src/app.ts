@@ -21,6 +21,7 @@ import type { RecordingInfo } from './legs/recorder/info.ts'
 import { Recordings } from './legs/recorder/recordings.ts'
 import { defaultRecorderSettings } from './legs/recorder/settings.ts'
 import { RtmpListener } from './legs/rtmp/listener.ts'
+import { Publishers } from './legs/rtmp/publishers.ts'
 import { defaultWebRtcSettings } from './legs/webrtc/settings.ts'
 import { whepRoutes } from './legs/webrtc/whep-routes.ts'
 import { whipRoutes } from './legs/webrtc/whip-routes.ts'
@@ -219,10 +220,11 @@ export class App implements AsyncDisposable {
         return found && { ingressId: found.id, room: found.room, identity: found.identity, name: found.name }
       }
     }
+    const publishers = new Publishers() // Of both ports: one publisher a key, whichever way it came.
     ingresses.onClosed = id => { for (const s of bridge.sessions.values()) if (s.describe().externalId === id) void s.close('its ingress was closed') }
     const limits = { maxConnections: RTMP_CONNECTIONS, maxStrangersPerAddress: RTMP_STRANGERS_PER_ADDRESS }
     const open = async (use: PortUse, tls?: { cert: Buffer, key: Buffer }): Promise<RtmpListener> => this.#stack.use(await listening(use, () => RtmpListener.open(
-      { host, port: use.port, duplicatePublisher, mediaTimeoutMs: mediaTimeout, ...limits, ...(tls ? { tls } : {}) }, { bridge, streamKeys, log: this.#log, clock })))
+      { host, port: use.port, duplicatePublisher, mediaTimeoutMs: mediaTimeout, ...limits, ...(tls ? { tls } : {}) }, { bridge, streamKeys, publishers, log: this.#log, clock })))
     if (certFile !== undefined && keyFile !== undefined) {
       await open({ what: 'RTMPS', port: tlsPort, setting: 'RTMPS_PORT' }, { cert: await readFile(certFile), key: await readFile(keyFile) })
     }
