@@ -12,7 +12,8 @@ import { openEdge } from '../support/webrtc-edge.ts'
 const layers = [{ rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 120_000 }, { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 900_000 }]
 const NARROW = 300_000
 const WIDE = 10_000_000
-const CHANGES_WITHIN_MS = 3000
+/** It takes 2 to 4 s; a busy machine shows it later. */
+const CHANGES_WITHIN_MS = 12_000
 const FULL_WIDTH = 640
 
 test('of two viewers the one on a narrow path gets the low layer, the other keeps the high one', { timeout: 120_000 }, async t => {
