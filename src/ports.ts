@@ -19,9 +19,9 @@ export async function listening<T> (uses: PortUse | readonly PortUse[], open: ()
 
 function explained ({ what, port, setting }: PortUse, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code
-  const remedy = `Set ${setting} to another port, or 0 for any free one.`
-  if (code === 'EADDRINUSE') return new AppError('conflict', `Port ${port}, wanted for ${what}, is already in use on this machine. Stop the program that has it, or set ${setting} to another port; 0 takes any free one.`, { cause: error })
-  if (code === 'EACCES') return new AppError('conflict', `Port ${port}, wanted for ${what}, needs privileges this process does not have. ${remedy}`, { cause: error })
+  const remedy = `set ${setting} to another port; 0 takes any free one.`
+  if (code === 'EADDRINUSE') return new AppError('conflict', `Port ${port}, wanted for ${what}, is already in use on this machine. Stop the program that has it, or ${remedy}`, { cause: error })
+  if (code === 'EACCES') return new AppError('conflict', `Port ${port}, wanted for ${what}, needs privileges this process does not have: ${remedy}`, { cause: error })
   if (code === 'EADDRNOTAVAIL') return new AppError('conflict', `The address configured for ${what} does not belong to this machine (port ${port}).`, { cause: error })
   return error
 }

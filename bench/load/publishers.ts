@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { clipOf } from '../../src/dev/clip.ts'
 import { parseFlv } from '../../src/dev/flv-file.ts'
-import { pause, replay } from '../../src/dev/replay.ts'
+import { pause } from '../../src/lib/pause.ts'
+import { replay } from '../../src/dev/replay.ts'
 import { systemClock as clock } from '../../src/lib/clock.ts'
 import { ClientConnection } from '../../src/protocols/rtmp/client-connection.ts'
 import { parseRtmpUrl } from '../../src/protocols/rtmp/url.ts'
@@ -26,7 +27,7 @@ for (const { url, streamKey } of destinations) {
   connections.push(connection)
   connection.ended.catch(error => { console.error(error); process.exit(1) })
   endings.push(replay(clip, connection, { clock, signal }))
-  await pause(PICTURE_MS / destinations.length, clock, signal)
+  await pause(clock, PICTURE_MS / destinations.length, signal)
 }
 console.log('publishing')
 process.once('SIGTERM', async () => {

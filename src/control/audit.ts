@@ -1,5 +1,3 @@
-import type { Logger } from '../lib/log.ts'
-
 /** One administrative action: who did what to what, from where, and how it went. Refused ones too. */
 export type AuditEntry = {
   readonly at: Date
@@ -17,7 +15,3 @@ export type AuditEntry = {
 }
 
 export interface Audit { record (entry: AuditEntry): void }
-
-/** Writes the audit trail as log lines: for services without a place of their own for it. */
-export const auditToLog = (log: Logger): Audit =>
-  ({ record: entry => log.info({ audit: entry.action, ...entry, at: entry.at.toISOString() }, 'an administrative action') })

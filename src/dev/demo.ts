@@ -4,11 +4,12 @@ import { ChildController } from '../lib/abort.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { pause } from '../lib/pause.ts'
 import { ClientConnection } from '../protocols/rtmp/client-connection.ts'
 import { parseRtmpUrl } from '../protocols/rtmp/url.ts'
 import { clipOf } from './clip.ts'
 import { parseFlv } from './flv-file.ts'
-import { type Clip, pause, replay } from './replay.ts'
+import { type Clip, replay } from './replay.ts'
 
 const CONNECT_WITHIN_MS = 5_000
 const FIRST_RETRY_MS = 500
@@ -37,7 +38,7 @@ export async function publishDemo ({ url, streamKey, log, signal, clock = system
       if (signal.aborted) return
       if (clock.now() - began > LAST_RETRY_MS) retryMs = FIRST_RETRY_MS // It had been well.
       log.warn({ cause: messageOf(error), retryMs }, 'the demo stream was interrupted')
-      await pause(retryMs, clock, signal)
+      await pause(clock, retryMs, signal)
     }
   }
 }

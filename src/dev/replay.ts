@@ -1,5 +1,5 @@
-import { addAbortListener } from 'node:events'
 import type { Clock } from '../lib/clock.ts'
+import { pause } from '../lib/pause.ts'
 import type { FlvTag } from './flv-file.ts'
 
 /** Tags that fall due within this time go together: a wake-up costs more than what it sends. */
@@ -34,15 +34,6 @@ export async function replay (clip: Clip, target: ReplayTarget, { clock, signal 
     if (behind > MAX_BEHIND_MS) start += behind
     const position = clock.now() - start
     for (; due() <= position; next++) send(clip.frames[next % clip.frames.length]!, due())
-    await pause(Math.max(TOGETHER_MS, due() - position), clock, signal)
+    await pause(clock, Math.max(TOGETHER_MS, due() - position), signal)
   }
-}
-
-/** Waits so long, or until the signal is aborted. */
-export async function pause (ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  const over = Promise.withResolvers<void>()
-  using _timer = clock.after(ms, over.resolve)
-  using _abort = addAbortListener(signal, () => over.resolve())
-  await over.promise
 }

@@ -8,7 +8,7 @@ import { lockFolder } from './data-folder.ts'
 import { parseDatabaseUrl } from './database-url.ts'
 import { EmbeddedPostgres } from './embedded.ts'
 import { migrate, pendingMigrations } from './migrations/index.ts'
-import { pause } from './pause.ts'
+import { pause } from '../lib/pause.ts'
 import { BoundedPool, type PoolOptions, type PoolStatistics } from './pool.ts'
 import type { Tables } from './tables.ts'
 

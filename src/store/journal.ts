@@ -12,7 +12,7 @@ import { JournalFiles, type Leftover } from './journal-files.ts'
 import { JournalQueue, journalLimits, type QueueLimits } from './journal-queue.ts'
 import { applyEntries, isRefusal, type Origin } from './journal-rows.ts'
 import { closeLost, type LostCount, type LostOptions } from './lost.ts'
-import { pause } from './pause.ts'
+import { pause } from '../lib/pause.ts'
 
 export type JournalOptions = {
   readonly database: Database
