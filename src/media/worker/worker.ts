@@ -1,10 +1,10 @@
 // The main module of a media worker: the only process in which FFmpeg's code runs. Started by `worker-process.ts`.
 import { AppError, messageOf } from '../../lib/errors.ts'
+import type { AudioTranscoder as Transcoder } from './audio-transcoder.ts'
 import { type Batch, BatchWriter, eachFrame } from './batch.ts'
 import { FlightRecord } from './flight-recorder.ts'
 import { FLIGHT_RECORDER_FD, type Order, type Report } from './protocol.ts'
 
-type Transcoder = import('./audio-transcoder.ts').AudioTranscoder
 
 const jobs = new Map<number, Transcoder>()
 const made = new BatchWriter()
