@@ -1,6 +1,6 @@
 // Runs before `npm start`, `npm test` and `npm run bench`, on any Node >= 18: installs what the lock says (when it changed),
-// sees that Node 24 is there, and builds the console (when its sources changed). `--peers` also brings the programs that
-// the tests talk to.
+// sees that Node 24 is there, bundles the packages for a quick start, and builds the console (when its sources changed).
+// `--peers` also brings the programs that the tests talk to.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
@@ -63,6 +63,21 @@ function checkNode () {
   }
 }
 
+/** With the Node that runs the service: a path to it, or its name. */
+function runNode (args) {
+  const node = path.resolve('node_modules/.bin/node')
+  return run(existsSync(node) ? node : 'node', args)
+}
+
+/** Vite comes with the development packages; without them the service starts as well, a little later. */
+function bundleDependencies () {
+  if (!existsSync(vite)) return
+  const script = 'scripts/bundle-dependencies.mjs'
+  unlessDone('node_modules/.bundled/made-from', hash(readFileSync('package-lock.json'), readFileSync(script)), () => {
+    if (runNode([script]).status !== 0) console.warn('The packages could not be bundled (see above): the service will start a little later.')
+  })
+}
+
 function * filesBelow (folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const file = path.join(folder, entry.name)
@@ -74,7 +89,6 @@ function * filesBelow (folder) {
 
 function buildConsole () {
   if (!existsSync('console/index.html')) return
-  const vite = path.resolve('node_modules/vite/bin/vite.js')
   if (!existsSync(vite)) { // Installed without development packages: an image brings the built console with it.
     if (!existsSync('console/dist/index.html')) console.warn('The console is not built and vite is not installed: the service runs without its page.')
     return
@@ -82,9 +96,7 @@ function buildConsole () {
   const sources = [...filesBelow('console')].sort().map(file => readFileSync(file))
   unlessDone('node_modules/.console', hash(...sources, String(existsSync('console/dist/index.html'))), () => {
     rmSync('console/dist', { recursive: true, force: true })
-    const node = path.resolve('node_modules/.bin/node')
-    const built = run(existsSync(node) ? node : 'node', [vite, 'build', 'console', '--logLevel', 'error'])
-    if (built.status !== 0) stop('The console did not build: see the message above.')
+    if (runNode([vite, 'build', 'console', '--logLevel', 'error']).status !== 0) stop('The console did not build: see the message above.')
   })
   writeFileSync('node_modules/.console', hash(...sources, 'true'))
 }
@@ -119,7 +131,9 @@ function installPeers () {
 
 if (process.versions.node.split('.')[0] < 18) stop(`This needs Node 18 or newer to install itself; this is ${process.version}.`)
 process.chdir(path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '..'))
+const vite = path.resolve('node_modules/vite/bin/vite.js')
 installDependencies()
 checkNode()
+bundleDependencies()
 buildConsole()
 if (process.argv.includes('--peers')) installPeers()

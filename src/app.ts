@@ -13,8 +13,7 @@ import type { ControlParts } from './control/parts.ts'
 import { type Control, openControl } from './control/server.ts'
 import { SessionTotals } from './control/session-totals.ts'
 import { openDashboard } from './dashboard-link.ts'
-import { publishDemo } from './dev/demo.ts'
-import { DashboardSimulator } from './dev/simulators/dashboard.ts'
+import type { DashboardSimulator } from './dev/simulators/dashboard.ts'
 import { greet } from './greeting.ts'
 import { journalTo } from './journals.ts'
 import type { RecordingInfo } from './legs/recorder/info.ts'
@@ -193,7 +192,7 @@ export class App implements AsyncDisposable {
 
   /** None where none is configured; `--with-simulators` brings a stand-in. */
   async #openDashboard (cli: CommandLine, metrics: () => Metrics): Promise<Dashboard | undefined> {
-    const simulator = cli.withSimulators ? this.#stack.use(await DashboardSimulator.start()) : undefined
+    const simulator = cli.withSimulators ? this.#stack.use(await startSimulator()) : undefined
     if (simulator) this.#notes.push(`A simulated Dashboard is at ${simulator.url}; ${simulator.url}/api/v1/conferences shows what it was told.`)
     const url = simulator?.url ?? this.#config.dashboard.url
     if (url === undefined) return undefined
@@ -296,7 +295,10 @@ export class App implements AsyncDisposable {
   }
 
   #showDemo (port: number, streamKey: string): void {
-    this.#inBackground(() => publishDemo({ url: rtmpUrl('127.0.0.1', port), streamKey, log: this.#log, signal: this.#demo.signal }))
+    this.#inBackground(async () => {
+      const { publishDemo } = await import('./dev/demo.ts')
+      await publishDemo({ url: rtmpUrl('127.0.0.1', port), streamKey, log: this.#log, signal: this.#demo.signal })
+    })
   }
 
   /** Runs until closing begins; closing waits for it. */
@@ -317,6 +319,11 @@ function doubt (dependencies: Dependencies, { database, cache }: Storage): void 
 async function whenReady (database: Database, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   await Promise.race([database.ready, aborted(signal)])
   if (!signal.aborted) await work()
+}
+
+async function startSimulator (): Promise<DashboardSimulator> {
+  const { DashboardSimulator } = await import('./dev/simulators/dashboard.ts')
+  return DashboardSimulator.start()
 }
 
 const rtmpUrl = (hostname: string, port: number): string => `rtmp://${hostname}:${port}/live`

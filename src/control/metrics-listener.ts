@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { createServer } from 'node:http'
+import { createServer } from './node-http.ts'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { Auth } from './auth/auth.ts'

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES } from './node-http.ts'
 import { AppError, type ErrorCode, errorTable, type FieldProblem } from '../lib/errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Tally } from '../lib/log.ts'

@@ -54,7 +54,7 @@ const metricNames = [
 ]
 
 const main = (args: string[], env: Record<string, string>) =>
-  spawnSync(process.execPath, ['src/main.ts', ...args], { encoding: 'utf8', env: { PATH: process.env.PATH, ...env }, cwd: path.resolve(import.meta.dirname, '../..') })
+  spawnSync(process.execPath, ['src/main.js', ...args], { encoding: 'utf8', env: { PATH: process.env.PATH, ...env }, cwd: path.resolve(import.meta.dirname, '../..') })
 
 test('every variable of the contract is accepted, and --print-config says where each value comes from', () => {
   const checked = main(['--check-config'], variables)
