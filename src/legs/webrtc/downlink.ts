@@ -5,7 +5,6 @@ import { SendLedger } from '../../media/bandwidth/send-ledger.ts'
 import { ExtensionBlock, type ExtensionElement, playoutDelay } from '../../media/header-extensions.ts'
 import type { TransportFeedback } from '../../media/rtcp/packet.ts'
 import { ExtensionUri, type HeaderExtension } from '../../protocols/webrtc/sdp-types.ts'
-import type { Track } from '../../room/track.ts'
 import type { Outlet } from './outlet.ts'
 
 /**
@@ -16,7 +15,7 @@ import type { Outlet } from './outlet.ts'
 const PICTURE_HOLD_MS = 100
 /** What receivers take for the most without being told. */
 const MAX_PLAYOUT_DELAY_MS = 10_000
-/** bit/s of the path that the sound needs, whatever the picture wants. */
+/** bit/s of the path that each sound needs, whatever the picture wants. */
 const SOUND_RESERVE = 50_000
 /** Of packets lost: a path with less may still be tried with more. */
 const NOTICEABLE_LOSS = 0.05
@@ -27,7 +26,7 @@ export class Downlink {
   readonly #estimator = new BandwidthEstimator()
   readonly #clock: Clock
   #reported = false
-  #chooser: LayerChooser | undefined
+  readonly #choosers = new Map<Outlet, LayerChooser>()
 
   constructor (clock: Clock) { this.#clock = clock }
 
@@ -45,21 +44,37 @@ export class Downlink {
     this.#estimator.take(this.ledger.settle(feedback), this.#clock.now())
   }
 
-  /** Which of a picture's layers suits the path. */
-  #chosen (layers: readonly Track[]): Track | undefined {
-    const now = this.#clock.now()
-    const chooser = this.#chooser ??= new LayerChooser(layers.length, now)
-    const { bitrate, usage, lossFraction } = this.#estimator
-    const budget = bitrate === undefined ? undefined : bitrate - SOUND_RESERVE
-    const calm = usage === 'normal' && lossFraction < NOTICEABLE_LOSS
-    return layers[chooser.choose(layers.map(layer => layer.bitrate ?? 0), budget, calm, now)]
+  /** Has the pictures sent in the qualities that suit the path: what one leaves, the next may take. Sound is never held back for them. */
+  steer (outlets: readonly Outlet[]): void {
+    const pictures = outlets.filter(({ codec, track }) => codec.kind === 'video' && track !== undefined)
+    const { bitrate } = this.#estimator
+    let budget = bitrate === undefined ? undefined : bitrate - SOUND_RESERVE * (outlets.length - pictures.length)
+    for (const [index, picture] of pictures.entries()) {
+      const share = budget === undefined ? undefined : budget / (pictures.length - index)
+      const sent = this.#steerOne(picture, share)
+      if (budget !== undefined) budget -= Math.min(budget, sent)
+    }
   }
 
-  /** Has the picture sent in the quality that suits the path. Sound is never held back for it. */
-  steer (outlet: Outlet): void {
-    const flowing = outlet.track?.layers.filter(({ bitrate }) => (bitrate ?? 0) > 0) ?? []
-    const layer = flowing.length > 0 ? this.#chosen(flowing) : undefined
-    if (layer) outlet.switchTo(layer)
+  /** @returns bit/s that the picture takes */
+  #steerOne (outlet: Outlet, budget: number | undefined): number {
+    const track = outlet.track!
+    if (track.layers.length === 0) outlet.switchTo(track)
+    const flowing = track.layers.filter(({ bitrate }) => (bitrate ?? 0) > 0)
+    if (flowing.length === 0) return track.bitrate ?? 0
+    const layer = flowing[this.#chooserOf(outlet, flowing.length).choose(flowing.map(({ bitrate }) => bitrate ?? 0), budget, this.#isCalm, this.#clock.now())]!
+    outlet.switchTo(layer)
+    return layer.bitrate ?? 0
+  }
+
+  get #isCalm (): boolean { return this.#estimator.usage === 'normal' && this.#estimator.lossFraction < NOTICEABLE_LOSS }
+
+  #chooserOf (outlet: Outlet, layers: number): LayerChooser {
+    const known = this.#choosers.get(outlet)
+    if (known) return known
+    const chooser = new LayerChooser(layers, this.#clock.now())
+    this.#choosers.set(outlet, chooser)
+    return chooser
   }
 
   /** For the session's status; undefined where the viewer reports nothing. */

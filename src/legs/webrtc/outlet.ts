@@ -72,14 +72,22 @@ export class Outlet implements PacketSink, Disposable {
   get layer (): Track | undefined { return this.#layer }
 
   /**
-   * From now on this track is shown. A publisher that keeps a backlog gives a picture at once; another one is asked for it.
+   * From now on this track is shown. A publisher that keeps a backlog gives a picture at once; another one is asked for it, and
+   * what was seen before is seen until it comes.
    * @throws what subscribing throws, `transcoding_unavailable` among it: then nothing is shown.
    */
   attach (track: Track): void {
     if (track === this.#track) return
+    const layer = track.layers.findLast(({ bitrate }) => (bitrate ?? 0) > 0) ?? track
+    if (this.#layer && this.codec.kind === 'video' && !track.backlog) {
+      this.#stopCatchingUp()
+      this.#track = track
+      this.#attachedAt = this.#clock.now()
+      this.switchTo(layer)
+      return
+    }
     this.detach()
     const backlog = this.codec.kind === 'video' ? track.backlog?.packets() ?? [] : []
-    const layer = track.layers.findLast(({ bitrate }) => (bitrate ?? 0) > 0) ?? track
     this.#subscription = layer.subscribe(this)
     this.#track = track
     this.#layer = layer
@@ -89,7 +97,7 @@ export class Outlet implements PacketSink, Disposable {
     if (backlog.length > 0) this.#fastForward(backlog)
   }
 
-  /** Sends another quality of the same picture from its next keyframe on; until then, the one before. */
+  /** Sends another layer from its next keyframe on; until then, the one before. */
   switchTo (layer: Track): void {
     const entering = this.#entering
     if (layer === (entering?.layer ?? this.#layer)) {
@@ -130,10 +138,14 @@ export class Outlet implements PacketSink, Disposable {
     this.#entering = undefined
   }
 
-  detach (): void {
-    this.#stopEntering()
+  #stopCatchingUp (): void {
     this.#catchUp?.[Symbol.dispose]()
     this.#catchUp = undefined
+  }
+
+  detach (): void {
+    this.#stopEntering()
+    this.#stopCatchingUp()
     this.#subscription?.[Symbol.dispose]()
     this.#subscription = undefined
     this.#track = this.#layer = undefined

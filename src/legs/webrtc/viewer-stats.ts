@@ -2,45 +2,49 @@ import type { MediaKind } from '../../media/codec.ts'
 import type { CandidatePair } from '../../protocols/webrtc/transport.ts'
 import type { Advice, LegStats, LinkQuality } from '../../room/leg.ts'
 import type { Outlet } from './outlet.ts'
-import type { Viewing } from './viewing.ts'
+import type { Scene } from './stage.ts'
+import type { ViewedSection } from './viewing.ts'
 
 export type ViewerFigures = {
-  readonly outlets: ReadonlyMap<MediaKind, Outlet>
-  readonly viewing: Viewing
+  readonly viewed: readonly ViewedSection[]
+  /** Of the sections viewed, in their order; empty before the connection is made. */
+  readonly outlets: readonly Outlet[]
+  readonly scene: Scene | undefined
   readonly pair: CandidatePair | undefined
   readonly packetsIn: number
   readonly bytesIn: number
   readonly downlink: Record<string, unknown> | undefined
-  readonly showing: string | undefined
   readonly advice: readonly Advice[]
 }
 
-export function describeViewer ({ outlets, viewing, pair, packetsIn, bytesIn, downlink, showing, advice }: ViewerFigures): LegStats {
-  const all = [...outlets.values()]
-  const quality = qualityOf(all)
+export function describeViewer ({ viewed, outlets, scene, pair, packetsIn, bytesIn, downlink, advice }: ViewerFigures): LegStats {
+  const quality = qualityOf(outlets)
+  const sections = viewed.map((section, index) => describe(section, outlets[index], scene))
+  const first = (kind: MediaKind): Record<string, unknown> | undefined => sections[viewed.findIndex(section => section.kind === kind)]
+  const video = first('video')
+  const audio = first('audio')
   return {
     packetsIn,
-    packetsOut: sum(all, ({ sender }) => sender.packets + sender.resent),
+    packetsOut: sum(outlets, ({ sender }) => sender.packets + sender.resent),
     bytesIn,
-    bytesOut: sum(all, ({ sender }) => sender.bytes),
+    bytesOut: sum(outlets, ({ sender }) => sender.bytes),
     ...quality ? { quality } : {},
     advice,
     detail: {
-      participant: showing,
-      video: describe('video', outlets, viewing),
-      audio: describe('audio', outlets, viewing),
+      participant: video?.participant ?? audio?.participant,
+      video,
+      audio,
+      ...sections.length > 2 ? { sections } : {},
       ...downlink ? { downlink } : {},
       ice: pair && { local: pair.localType, remote: pair.remoteType, protocol: pair.protocol.toLowerCase() }
     }
   }
 }
 
-function describe (kind: MediaKind, outlets: ReadonlyMap<MediaKind, Outlet>, { viewed }: Viewing): Record<string, unknown> | undefined {
-  const section = viewed[kind]
-  if (!section) return undefined
-  const outlet = outlets.get(kind)
-  const { codec: { name, payloadType }, rtx } = section.negotiated
-  const common = { codec: section.codec.name, payloadType, negotiated: name, retransmission: rtx ? 'rtx' : 'plain' }
+function describe ({ kind, mid, place, codec, negotiated }: ViewedSection, outlet: Outlet | undefined, scene: Scene | undefined): Record<string, unknown> {
+  const { codec: { name, payloadType }, rtx } = negotiated
+  const participant = scene?.[kind][place]?.owner.info.identity
+  const common = { mid, kind, participant, codec: codec.name, payloadType, negotiated: name, retransmission: rtx ? 'rtx' : 'plain' }
   if (!outlet) return common
   const { sender: { packets, resent, nacked, refused, quality }, picturesLost, framesFromBacklog, layerSwitches, track, layer } = outlet
   const layers = track?.layers ?? []

@@ -4,10 +4,16 @@ import { type Codec, codec, type MediaKind, opus } from '../../media/codec.ts'
 import type { AnswerSection, SentStream } from '../../protocols/webrtc/sdp-answer.ts'
 import { findCodec, type NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
 import { ExtensionUri, type HeaderExtension, type Offer, type OfferedSection } from '../../protocols/webrtc/sdp-types.ts'
-import type { Scene } from './subject.ts'
+import type { Audience, Scene } from './stage.ts'
 
 /** One section of the answer that will carry something. */
 export type ViewedSection = {
+  readonly kind: MediaKind
+  /** Its index among the media sections of the offer, and its name. */
+  readonly index: number
+  readonly mid: string
+  /** Which of the scene's places of its kind it shows. */
+  readonly place: number
   readonly codec: Codec
   readonly negotiated: NegotiatedCodec
   readonly stream: SentStream
@@ -16,7 +22,7 @@ export type ViewedSection = {
   readonly transcoded: boolean
 }
 
-export type Viewing = { readonly sections: readonly AnswerSection[], readonly viewed: { readonly [kind in MediaKind]?: ViewedSection } }
+export type Viewing = { readonly sections: readonly AnswerSection[], readonly viewed: readonly ViewedSection[] }
 
 const sentExtensions: Readonly<Record<MediaKind, ReadonlySet<string>>> = { 
   audio: new Set([ExtensionUri.transportCc]),
@@ -27,49 +33,72 @@ const feedback: ReadonlySet<string> = new Set(['nack', 'nack pli', 'ccm fir', 't
 /** Where nothing is published yet: what most publishers send and every browser decodes. */
 const presumedVideo = codec('H264')
 
+/** No viewer is sent more pictures, or more sounds, at once. */
+const MAX_PLACES: Audience['places'] = { video: 25, audio: 10 }
+
 /**
- * Decides what each section of a viewer's offer will carry: one audio and one video (draft-ietf-wish-whep section 4.3), in the
+ * How many pictures and sounds an offer has room for: of one participant, one of each (draft-ietf-wish-whep section 4.3).
+ * @throws AppError `unprocessable_sdp` if for none.
+ */
+export function placesIn (offer: Offer, wanted: string | undefined): Audience['places'] {
+  const placesOf = (kind: MediaKind): number =>
+    Math.min(offer.sections.filter(section => section.kind === kind && receives(section)).length, wanted === undefined ? MAX_PLACES[kind] : 1)
+  const places = { video: placesOf('video'), audio: placesOf('audio') }
+  if (places.video + places.audio === 0) throw nothingToWatchWith(offer)
+  return places
+}
+
+/**
+ * Decides what each section of a viewer's offer will carry: as many pictures and sounds as the scene has places for, each in its
  * publisher's own codec where the viewer takes it; sound else as Opus. The rest is turned down.
  * @throws AppError `unprocessable_sdp`, `no_common_codec`
  */
 export function negotiateViewing (offer: Offer, scene: Scene, cname: string): Viewing {
-  const viewed: { [kind in MediaKind]?: ViewedSection } = {}
-  const sections = offer.sections.map((offered): AnswerSection => {
+  const viewed: ViewedSection[] = []
+  const sections = offer.sections.map((offered, index): AnswerSection => {
     const kind = offered.kind === 'audio' || offered.kind === 'video' ? offered.kind : undefined
-    const section = kind && !viewed[kind] && receives(offered) ? view(offered, kind, scene, cname) : undefined
-    if (!section) return { offered, rejected: true }
-    viewed[kind!] = section
-    const { negotiated: { codec: chosen, rtx }, stream, extensions } = section
+    const place = viewed.filter(section => section.kind === kind).length
+    const view = kind && place < scene[kind].length && receives(offered) ? viewOf(offered, { kind, index, place }, scene, cname) : undefined
+    if (!view) return { offered, rejected: true }
+    viewed.push(view)
+    const { negotiated: { codec: chosen, rtx }, stream, extensions } = view
     return { offered, direction: 'sendonly', codecs: rtx ? [chosen, rtx] : [chosen], extensions, stream }
   })
-  if (!viewed.audio && !viewed.video) throw nothingToSend(offer, scene)
+  if (viewed.length === 0) throw nothingToSend(offer, scene)
   return { sections, viewed }
 }
 
 const receives = ({ direction }: OfferedSection): boolean => direction === 'recvonly' || direction === 'sendrecv'
 
-function view (offered: OfferedSection, kind: MediaKind, scene: Scene, cname: string): ViewedSection | undefined {
-  const published = scene[kind]?.codec
+function viewOf (offered: OfferedSection, where: Pick<ViewedSection, 'kind' | 'index' | 'place'>, scene: Scene, cname: string): ViewedSection | undefined {
+  const { kind, index, place } = where
+  const part = scene[kind][place]
+  const published = part?.track.codec
   const choices = kind === 'audio' ? [published, opus] : [published ?? presumedVideo]
   for (const choice of choices) {
     const negotiated = choice && findCodec(offered, choice, feedback)
     if (!negotiated) continue
-    const stream = { streamId: cname, trackId: `${cname}-${kind}`, cname, ssrc: randomSsrc(), rtxSsrc: negotiated.rtx && randomSsrc() }
+    // Named for the participant, whose picture and sound are played in step; later changes are told by events.
+    const streamId = part?.owner.info.id ?? `${cname}-${index}`
+    const stream = { streamId, trackId: `${streamId}-${kind}`, cname, ssrc: randomSsrc(), rtxSsrc: negotiated.rtx && randomSsrc() }
     const reports = negotiated.codec.feedback.includes('transport-cc')
     const extensions = offered.extensions.filter(({ uri }) => sentExtensions[kind].has(uri) && (reports || uri !== ExtensionUri.transportCc))
-    return { codec: choice, negotiated, stream, extensions, transcoded: published !== undefined && choice !== published }
+    return { ...where, mid: offered.mid, codec: choice, negotiated, stream, extensions, transcoded: published !== undefined && choice !== published }
   }
   return undefined
 }
 
 const randomSsrc = (): number => randomInt(1, 2 ** 32)
 
+const mediaIn = (offer: Offer): OfferedSection[] => offer.sections.filter(({ kind }) => kind === 'audio' || kind === 'video')
+
+const nothingToWatchWith = (offer: Offer): AppError => mediaIn(offer).length === 0
+  ? new AppError('unprocessable_sdp', 'The offer has neither audio nor video: there is nothing to watch with.')
+  : new AppError('unprocessable_sdp', 'No media section of the offer receives: a viewer offers “a=recvonly”.')
+
 function nothingToSend (offer: Offer, scene: Scene): AppError {
-  const media = offer.sections.filter(({ kind }) => kind === 'audio' || kind === 'video')
-  if (media.length === 0) return new AppError('unprocessable_sdp', 'The offer has neither audio nor video: there is nothing to watch with.')
-  if (!media.some(receives)) return new AppError('unprocessable_sdp', 'No media section of the offer receives: a viewer offers “a=recvonly”.')
-  const offered = [...new Set(media.flatMap(section => section.codecs.map(({ name }) => name)))].slice(0, 16).join(', ')
-  const published = [scene.video, scene.audio].filter(track => track !== undefined).map(track => track.codec.name).join(', ')
-  const needed = `${published || 'H264'}${scene.audio ? ' or, for the sound, opus' : ''}`
+  const offered = [...new Set(mediaIn(offer).flatMap(section => section.codecs.map(({ name }) => name)))].slice(0, 16).join(', ')
+  const published = [...new Set([...scene.video, ...scene.audio].filter(part => part !== undefined).map(({ track }) => track.codec.name))].join(', ')
+  const needed = `${published || 'H264'}${scene.audio.some(part => part !== undefined) ? ' or, for the sound, opus' : ''}`
   return new AppError('no_common_codec', `The offer has ${offered || 'no codec that is known'}; needed are ${needed}.`)
 }

@@ -2,18 +2,17 @@ import { aborted } from '../../lib/abort.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError, messageOf } from '../../lib/errors.ts'
 import { type Logger, Tally } from '../../lib/log.ts'
-import type { MediaKind } from '../../media/codec.ts'
 import { isRtcp, parseRtcp, printRtcp } from '../../media/rtcp/compound.ts'
 import type { RtcpPacket, TransportFeedback } from '../../media/rtcp/packet.ts'
 import type { Transport } from '../../protocols/webrtc/transport.ts'
 import type { Advice, Leg, LegContext, LegStats } from '../../room/leg.ts'
 import type { Room } from '../../room/room.ts'
-import type { Track, Transcode } from '../../room/track.ts'
+import type { Transcode } from '../../room/track.ts'
 import { connected } from './connect.ts'
 import { Downlink } from './downlink.ts'
 import { Outlet } from './outlet.ts'
 import type { WebRtcSettings } from './settings.ts'
-import { type Scene, Subject } from './subject.ts'
+import { isEmpty, type Part, type Scene, Stage } from './stage.ts'
 import { describeViewer } from './viewer-stats.ts'
 import type { ViewedSection, Viewing } from './viewing.ts'
 
@@ -26,24 +25,25 @@ export type WhepLegOptions = {
   readonly transport: Transport
   readonly viewing: Viewing
   /** Identity or id of the participant to show; without, whoever is there. */
-  readonly participant: string | undefined
+  readonly wanted: string | undefined
   readonly cname: string
   readonly transcode: Transcode
   readonly settings: WebRtcSettings
   readonly clock: Clock
 }
 
-/** A viewer: sends one participant's picture and sound to a browser. */
+/** A viewer: sends pictures and sounds of a room to a browser. */
 export class WhepLeg implements Leg {
   readonly kind = 'whep'
   readonly #options: WhepLegOptions
   readonly #downlink: Downlink
-  readonly #outlets = new Map<MediaKind, Outlet>()
-  readonly #advice = new Map<MediaKind, Advice>()
+  /** One for each section viewed, in their order. */
+  readonly #outlets: Outlet[] = []
+  readonly #advice = new Map<Outlet, Advice>()
   readonly #gone = Promise.withResolvers<void>()
   #packetsIn = 0
   #bytesIn = 0
-  #subject: Subject | undefined
+  #stage: Stage | undefined
   #grace: Disposable | undefined
 
   constructor (options: WhepLegOptions) {
@@ -52,19 +52,18 @@ export class WhepLeg implements Leg {
   }
 
   async run (room: Room, { signal, log, live }: LegContext): Promise<void> {
-    const { transport, viewing, clock, participant, settings: { connectTimeoutMs } } = this.#options
+    const { transport, viewing: { viewed }, clock, wanted, settings: { connectTimeoutMs } } = this.#options
     await using stack = new AsyncDisposableStack()
     stack.use(transport)
     const tally = new Tally(log, clock)
     transport.onPacket = bytes => this.#take(bytes, tally)
     await connected(transport, { timeoutMs: connectTimeoutMs, signal, clock })
-    for (const kind of ['video', 'audio'] as const) {
-      const section = viewing.viewed[kind]
-      if (section) this.#outlets.set(kind, stack.use(this.#outlet(section)))
-    }
+    for (const section of viewed) this.#outlets.push(stack.use(this.#outlet(section)))
     stack.defer(() => this.#sayGoodbye())
     stack.use(this.#reportRegularly())
-    this.#subject = stack.use(new Subject(room, participant, scene => this.#show(scene, log)))
+    const placesOf = (kind: ViewedSection['kind']): number => viewed.filter(section => section.kind === kind).length
+    const audience = { wanted, places: { video: placesOf('video'), audio: placesOf('audio') } }
+    this.#stage = stack.use(new Stage(room, audience, scene => this.#show(scene, log)))
     stack.defer(() => this.#grace?.[Symbol.dispose]())
     live()
     await Promise.race([this.#gone.promise, transport.ended, aborted(signal)])
@@ -72,49 +71,50 @@ export class WhepLeg implements Leg {
   }
 
   stats (): LegStats {
-    const { transport, viewing } = this.#options
+    const { transport, viewing: { viewed } } = this.#options
     return describeViewer({
+      viewed,
       outlets: this.#outlets,
-      viewing,
+      scene: this.#stage?.scene,
       pair: transport.pair,
       packetsIn: this.#packetsIn,
       bytesIn: this.#bytesIn,
       downlink: this.#downlink.describe(),
-      showing: this.#subject?.identity,
       advice: [...this.#advice.values()]
     })
   }
 
   #outlet ({ codec, negotiated, stream: { ssrc, rtxSsrc }, extensions }: ViewedSection): Outlet {
     const { clock, transport, viewing: { viewed } } = this.#options
-    const headers = this.#downlink.headersFor(extensions, viewed.audio?.transcoded ?? false)
+    const headers = this.#downlink.headersFor(extensions, viewed.some(({ transcoded }) => transcoded))
     return new Outlet({ codec, negotiated, ssrc, rtxSsrc, extensions: headers, numbers: this.#downlink.ledger, clock, send: bytes => transport.send(bytes), failed: error => this.#gone.reject(error) })
   }
 
   /** What there is to show has changed; with nothing, the viewer waits a while for it to come back. */
   #show (scene: Scene, log: Logger): void {
     const { settings: { rejoinGraceMs }, clock } = this.#options
-    for (const [kind, outlet] of this.#outlets) {
-      const track = scene[kind]
-      if (track) this.#attach(outlet, kind, track, log)
-      else outlet.detach()
+    for (const [index, { kind, place }] of this.#options.viewing.viewed.entries()) {
+      const part = scene[kind][place]
+      if (part) this.#attach(this.#outlets[index]!, part, log)
+      else this.#outlets[index]!.detach()
     }
     this.#grace?.[Symbol.dispose]()
-    this.#grace = scene.audio || scene.video ? undefined : clock.after(rejoinGraceMs, this.#gone.resolve)
+    this.#grace = isEmpty(scene) ? clock.after(rejoinGraceMs, this.#gone.resolve) : undefined
   }
 
   /** What cannot be shown is said in the session's status; the rest goes on. */
-  #attach (outlet: Outlet, kind: MediaKind, track: Track, log: Logger): void {
+  #attach (outlet: Outlet, { owner, track }: Part, log: Logger): void {
+    const { kind } = track.codec
     try {
       const foreign = kind === 'video' && track.codec.name !== outlet.codec.name
       if (foreign) throw new AppError('no_common_codec', `the picture is now ${track.codec.name}; ${outlet.codec.name} was agreed on`)
       outlet.attach(kind === 'audio' ? track.as([outlet.codec], this.#options.transcode) : track)
-      this.#advice.delete(kind)
+      this.#advice.delete(outlet)
     } catch (error) {
       if (!(error instanceof AppError)) throw error
       outlet.detach()
-      this.#advice.set(kind, adviceFor(kind, track, error))
-      log.warn({ kind, codec: track.codec.name, error: messageOf(error) }, 'a viewer gets a part only')
+      this.#advice.set(outlet, adviceFor({ owner, track }, error))
+      log.warn({ participant: owner.info.identity, codec: track.codec.name, error: messageOf(error) }, 'a viewer gets a part only')
     }
   }
 
@@ -146,11 +146,10 @@ export class WhepLeg implements Leg {
   }
 
   #steer (): void {
-    const picture = this.#outlets.get('video')
-    if (picture) this.#downlink.steer(picture)
+    this.#downlink.steer(this.#outlets)
   }
 
-  #outletOf (ssrc: number): Outlet | undefined { return this.#outlets.values().find(outlet => outlet.sender.ssrc === ssrc) }
+  #outletOf (ssrc: number): Outlet | undefined { return this.#outlets.find(outlet => outlet.sender.ssrc === ssrc) }
 
   #reportRegularly (): Disposable {
     let tick = 0
@@ -162,7 +161,7 @@ export class WhepLeg implements Leg {
   #report (): void {
     const { transport, cname } = this.#options
     this.#steer() // Layers come and go, also for a viewer who reports nothing.
-    for (const outlet of this.#outlets.values()) {
+    for (const outlet of this.#outlets) {
       const { sender } = outlet
       const report = outlet.report()
       if (report) transport.send(printRtcp([report, { type: 'sdes', chunks: [{ ssrc: sender.ssrc, cname }] }]))
@@ -170,16 +169,16 @@ export class WhepLeg implements Leg {
   }
 
   #sayGoodbye (): void {
-    const ssrcs = [...this.#outlets.values()].map(({ sender }) => sender.ssrc)
+    const ssrcs = this.#outlets.map(({ sender }) => sender.ssrc)
     this.#options.transport.send(printRtcp([{ type: 'rr', ssrc: ssrcs[0] ?? 0, reports: [] }, { type: 'bye', ssrcs, reason: '' }]))
   }
 }
 
-function adviceFor (kind: MediaKind, track: Track, error: AppError): Advice {
+function adviceFor ({ owner: { info: { identity } }, track: { codec: { kind, name } } }: Part, error: AppError): Advice {
   if (kind === 'audio') {
-    const message = `The viewer hears nothing: the sound is ${track.codec.name}, and ${error.message}`
+    const message = `The viewer does not hear ${identity}: the sound is ${name}, and ${error.message}`
     return { code: error.code, message, remedy: 'Install the optional dependency node-av, or publish Opus.' }
   }
-  const message = `The viewer sees nothing: ${error.message}.`
+  const message = `The viewer does not see ${identity}: ${error.message}.`
   return { code: error.code, message, remedy: 'The viewer connects anew, or the publisher sends the codec it sent before.' }
 }

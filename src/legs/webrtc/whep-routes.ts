@@ -5,12 +5,11 @@ import { AppError } from '../../lib/errors.ts'
 import { parseOffer } from '../../protocols/webrtc/sdp-offer.ts'
 import type { TransportHub } from '../../protocols/webrtc/transport-hub.ts'
 import type { Bridge } from '../../room/bridge.ts'
-import type { Participant } from '../../room/room.ts'
 import type { Transcode } from '../../room/track.ts'
 import { commonRoutes, HttpSessions, offerIn, sendAnswer, takeSdp } from './http-sessions.ts'
 import type { WebRtcSettings } from './settings.ts'
-import { findSubject, sceneOf } from './subject.ts'
-import { negotiateViewing } from './viewing.ts'
+import { type Audience, cast, isEmpty, type Scene } from './stage.ts'
+import { negotiateViewing, placesIn } from './viewing.ts'
 import { WhepLeg } from './whep-leg.ts'
 
 const LOOK_EVERY_MS = 50
@@ -45,16 +44,17 @@ async function watch (request: FastifyRequest<ViewRequest>, reply: FastifyReply,
   const { bridge, transports, transcode, settings, clock } = options
   const { params: { room }, query: { participant: wanted } } = request
   const offer = parseOffer(offerIn(request))
-  const participant = await publisher(options, room, wanted)
-  if (!participant) {
+  const audience = { wanted, places: placesIn(offer, wanted) }
+  const scene = await sceneIn(options, room, audience)
+  if (!scene) {
     // Section 4.4: 409 with Retry-After until there is something to watch.
     reply.header('retry-after', String(RETRY_AFTER_S))
     throw new AppError('not_live', `${wanted === undefined ? 'Nobody' : `Nobody called “${wanted.slice(0, 128)}”`} is sending audio or video in room “${room}”.`)
   }
-  const cname = participant.info.id
-  const viewing = negotiateViewing(offer, sceneOf(participant), cname)
+  const cname = [...scene.video, ...scene.audio].find(part => part !== undefined)!.owner.info.id
+  const viewing = negotiateViewing(offer, scene, cname)
   const transport = transports.accept(offer.transport, request.ip)
-  const leg = new WhepLeg({ transport, viewing, participant: wanted, cname, transcode, settings, clock })
+  const leg = new WhepLeg({ transport, viewing, wanted, cname, transcode, settings, clock })
   const session = await bridge.admit(leg, { room, remoteAddress: request.ip }).catch(async error => {
     await transport.close()
     throw error
@@ -63,13 +63,13 @@ async function watch (request: FastifyRequest<ViewRequest>, reply: FastifyReply,
   return sendAnswer({ reply, path: '/whep', secret, offer, sections: viewing.sections, transport, transports, links: settings.iceServerLinks })
 }
 
-/** Who is to be watched, as soon as there is something to see or hear; undefined if there is nothing for a while. */
-async function publisher ({ bridge, settings, clock }: WebRtcRoutesOptions, room: string, wanted: string | undefined): Promise<Participant | undefined> {
+/** What is to be watched, as soon as there is something to see or hear; undefined if there is nothing for a while. */
+async function sceneIn ({ bridge, settings, clock }: WebRtcRoutesOptions, room: string, audience: Audience): Promise<Scene | undefined> {
   const deadline = clock.now() + settings.mediaWaitMs
   for (;;) {
     const open = bridge.room(room)
-    const found = open && findSubject(open, wanted)
-    if (found && found.tracks.size > 0) return found
+    const scene = open && cast(open, audience)
+    if (scene && !isEmpty(scene)) return scene
     if (clock.now() >= deadline) return undefined
     await sleep(LOOK_EVERY_MS)
   }
