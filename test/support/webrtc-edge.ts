@@ -30,7 +30,7 @@ export interface Edge extends AsyncDisposable {
 const anchor: Leg = { kind: 'anchor', run: (_room, { signal }) => new Promise(resolve => signal.addEventListener('abort', () => resolve())), stats: () => ({ packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0, advice: [], detail: {} }) }
 
 export async function openEdge (options: EdgeOptions = {}): Promise<Edge> {
-  const { authorize = async () => {}, transcode = noTranscode, settings, bindAddress = '127.0.0.1', log = silentLogger, page = '', answer } = options
+  const { authorize = async () => ({}), transcode = noTranscode, settings, bindAddress = '127.0.0.1', log = silentLogger, page = '', answer } = options
   await using stack = new AsyncDisposableStack()
   const transports = stack.use(await TransportHub.open({ port: 0, bindAddress }))
   const journal = { roomChanged () {}, participantChanged () {}, sessionChanged () {} }

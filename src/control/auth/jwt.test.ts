@@ -99,6 +99,8 @@ const bad: readonly [name: string, token: () => string, reason: JwtReason][] = [
   ['a token of another type', () => hs({ alg: 'HS256', typ: 'media+jwt' }, claims), 'type'],
   ['scopes as text', () => with_({ scopes: 'admin' }), 'scopes'],
   ['a room that is no name', () => with_({ room: '../../x' }), 'room_claim'],
+  ['an identity that is no text', () => with_({ identity: { name: 'ann' } }), 'identity_claim'],
+  ['an identity with a line break', () => with_({ identity: 'ann\nbob' }), 'identity_claim'],
   ['a changed claim', () => hs(good, claims).replace(b64(claims), b64({ ...claims, scopes: ['admin'] })), 'signature'],
   ['a header that is not JSON', () => `${b64('not json')}.${b64(claims)}.${zeros}`, 'malformed'],
   ['a header that is a list', () => `${b64('[]')}.${b64(claims)}.${zeros}`, 'malformed'],

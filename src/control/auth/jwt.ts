@@ -10,7 +10,7 @@ import { type Principal, type Scope, scopes } from './principal.ts'
 export const jwtReasons = [
   'too_long', 'malformed', 'encrypted', 'algorithm_none', 'algorithm', 'type', 'critical_header', 'embedded_key', 'key_id', 'duplicate_field',
   'unknown_key', 'signature_missing', 'signature', 'expiry_missing', 'expiry_type', 'expiry_range', 'expired', 'not_yet_valid', 'time_type',
-  'issued_in_future', 'issuer', 'audience', 'subject', 'scopes', 'room_claim', 'replayed', 'not_configured'
+  'issued_in_future', 'issuer', 'audience', 'subject', 'scopes', 'room_claim', 'identity_claim', 'replayed', 'not_configured'
 ] as const
 export type JwtReason = typeof jwtReasons[number]
 
@@ -32,6 +32,7 @@ const MAX_LIFETIME_SECONDS = 366 * 24 * 3600
 const MIN_SECRET_BYTES = 32
 const MAX_SINGLE_USE = 10_000
 const ROOM = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/
+const IDENTITY = /^[^\p{Cc}\p{Cs}]{1,128}$/u
 const BASE64URL_PARTS = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)+$/
 
 export type HmacAlgorithm = 'HS256' | 'HS384' | 'HS512'
@@ -126,7 +127,9 @@ export class JwtVerifier {
     if (typeof sub !== 'string' || sub === '' || sub.length > 256) throw new JwtRefused('subject')
     const room = claims['room']
     if (room !== undefined && (typeof room !== 'string' || !ROOM.test(room))) throw new JwtRefused('room_claim')
-    return { kind: 'token', subject: sub, scopes: scopesOf(claims), room, shortLived: this.#settings.shortLived ?? false, keyId: undefined }
+    const identity = claims['identity']
+    if (identity !== undefined && (typeof identity !== 'string' || !IDENTITY.test(identity))) throw new JwtRefused('identity_claim')
+    return { kind: 'token', subject: sub, scopes: scopesOf(claims), room, identity, shortLived: this.#settings.shortLived ?? false, keyId: undefined }
   }
 
   #useUp ({ jti, exp = 0 }: JWTPayload, now: number): void {

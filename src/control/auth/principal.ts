@@ -12,6 +12,8 @@ export type Principal = {
   readonly scopes: ReadonlySet<Scope>
   /** The one room its rights are about; everywhere if undefined. */
   readonly room: string | undefined
+  /** The one participant it may be in a room; anybody if left out. */
+  readonly identity?: string | undefined
   /** Minted here for a browser: good for media, not for minting more. */
   readonly shortLived: boolean
   /** The API key it stands on, if it does. */

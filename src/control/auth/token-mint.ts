@@ -12,6 +12,7 @@ export type MediaTokenRequest = {
   readonly subject: string
   readonly scopes: readonly Scope[]
   readonly room: string | undefined
+  readonly identity?: string | undefined
   readonly expiresInSeconds: number
 }
 
@@ -32,11 +33,11 @@ export class TokenMint {
     this.verifier = new JwtVerifier(settings, clock)
   }
 
-  async mint ({ subject, scopes, room, expiresInSeconds }: MediaTokenRequest): Promise<{ token: string, expiresAt: Date }> {
+  async mint ({ subject, scopes, room, identity, expiresInSeconds }: MediaTokenRequest): Promise<{ token: string, expiresAt: Date }> {
     const now = Math.floor(this.#clock.wall() / 1000)
     const exp = now + Math.min(expiresInSeconds, MAX_MEDIA_TOKEN_SECONDS)
     const { SignJWT } = await jose()
-    const token = await new SignJWT({ scopes, ...(room === undefined ? {} : { room }) })
+    const token = await new SignJWT({ scopes, ...(room === undefined ? {} : { room }), ...(identity === undefined ? {} : { identity }) })
       .setProtectedHeader({ alg: 'HS256', typ: MEDIA_TOKEN_TYPE })
       .setIssuer(ISSUER).setAudience(ISSUER).setSubject(subject).setJti(randomUUID()).setIssuedAt(now).setExpirationTime(exp)
       .sign(this.#secret)

@@ -96,6 +96,15 @@ test('a token is worth no more than whoever asked for it, and not for long', asy
   await assert.rejects(it.auth.authorize(visitor, 'view', 'hall'), { code: 'unauthorized' })
 })
 
+test('a token for one participant says who its holder is', async () => {
+  await using it = await controlUnderTest()
+  const { token } = (await it.ask('POST', '/api/v1/tokens', { payload: { scopes: ['publish'], room: 'hall', identity: 'ann' } })).json()
+  const visitor = { method: 'POST', ip: '192.0.2.1', host: 'localhost', headers: { authorization: `Bearer ${token}` } }
+  assert.equal((await it.auth.authorize(visitor, 'publish', 'hall')).identity, 'ann')
+  const nameless = await it.ask('POST', '/api/v1/tokens', { payload: { scopes: ['publish'], identity: '' } })
+  assert.equal(nameless.statusCode, 400)
+})
+
 test('a viewer’s token tells who is in its room, and nothing else', async () => {
   await using it = await controlUnderTest()
   await it.bridge.admit(restingLeg('rtmp', { identity: 'camera' }), { room: 'hall', remoteAddress: '192.0.2.9' })

@@ -5,7 +5,7 @@ import { allows, type Principal, requireRoom } from '../auth/principal.ts'
 import { MAX_MEDIA_TOKEN_SECONDS } from '../auth/token-mint.ts'
 import { principalOf } from '../gate.ts'
 import type { Api } from '../http-types.ts'
-import { roomName, scope, scopeList } from '../schemas.ts'
+import { identity, roomName, scope, scopeList } from '../schemas.ts'
 import { responses } from './responses.ts'
 
 const tags = ['access']
@@ -23,6 +23,7 @@ export const meView = ({ kind, subject, scopes, room }: Principal) => ({ kind, s
 const tokenRequest = z.strictObject({
   scopes: scopeList,
   room: roomName.optional(),
+  identity: identity.optional().meta({ description: 'who its holder is in the room: the one participant it publishes as; anybody if left out' }),
   expiresIn: z.int('expected a whole number of seconds').min(MIN_TOKEN_SECONDS, `expected at least ${MIN_TOKEN_SECONDS}`)
     .max(MAX_MEDIA_TOKEN_SECONDS, `expected at most ${MAX_MEDIA_TOKEN_SECONDS}`).default(DEFAULT_TOKEN_SECONDS).meta({ description: 'seconds' })
 }).meta({ id: 'TokenRequest' })
@@ -40,12 +41,13 @@ export function accessRoutes (api: Api, auth: Auth): void {
     schema: { tags, summary: 'A short-lived token for WHIP and WHEP', body: tokenRequest, response: responses({ 201: tokenAnswer }) }
   }, async (request, reply) => {
     const principal = principalOf(request)
-    const { scopes, room = principal.room, expiresIn } = request.body
+    const { scopes, room = principal.room, identity = principal.identity, expiresIn } = request.body
     if (principal.shortLived) throw new AppError('forbidden', 'A short-lived token cannot make another.')
     if (room !== undefined) requireRoom(principal, room)
+    if (principal.identity !== undefined && identity !== principal.identity) throw new AppError('forbidden', `You are “${principal.identity}” yourself.`)
     const missing = scopes.find(wanted => !allows(principal, wanted))
     if (missing !== undefined) throw new AppError('forbidden', `You do not have the scope “${missing}” yourself.`)
-    const { token, expiresAt } = await auth.mint.mint({ subject: principal.subject, scopes, room, expiresInSeconds: expiresIn })
+    const { token, expiresAt } = await auth.mint.mint({ subject: principal.subject, scopes, room, identity, expiresInSeconds: expiresIn })
     return reply.code(201).send({ token, expiresAt: expiresAt.toISOString() })
   })
 }

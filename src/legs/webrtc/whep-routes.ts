@@ -22,8 +22,8 @@ export type WebRtcRoutesOptions = {
   readonly transcode: Transcode
   readonly settings: WebRtcSettings
   readonly clock: Clock
-  /** Lets the request pass, or throws what to answer. */
-  readonly authorize: (request: FastifyRequest, action: 'publish' | 'view', room: string) => Promise<unknown>
+  /** Lets the request pass, or throws what to answer. @returns who it is in the room, where its credentials say so */
+  readonly authorize: (request: FastifyRequest, action: 'publish' | 'view', room: string) => Promise<{ readonly identity?: string | undefined }>
 }
 
 type ViewRequest = { Params: { room: string }, Querystring: { participant?: string } }

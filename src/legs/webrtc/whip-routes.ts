@@ -20,9 +20,18 @@ type PublishRequest = { Params: { room: string }, Querystring: { identity?: stri
 export async function whipRoutes (app: FastifyInstance, options: WhipRoutesOptions): Promise<void> {
   const sessions = new HttpSessions()
   takeSdp(app)
-  const mayPublish = async (request: FastifyRequest<PublishRequest>): Promise<void> => { await options.authorize(request, 'publish', request.params.room) }
+  const mayPublish = async (request: FastifyRequest<PublishRequest>): Promise<void> => {
+    const { identity } = await options.authorize(request, 'publish', request.params.room)
+    if (identity !== undefined) request.query.identity = asItself(identity, request.query.identity)
+  }
   app.post<PublishRequest>('/whip/:room', { onRequest: mayPublish }, (request, reply) => publish(request, reply, options, sessions))
   commonRoutes(app, '/whip', sessions, 'the publisher left')
+}
+
+/** Credentials for one participant publish as that one. @throws AppError `forbidden` */
+function asItself (identity: string, wanted = identity): string {
+  if (wanted !== identity) throw new AppError('forbidden', `These credentials are for “${identity}”: leave identity out, or give that one.`)
+  return identity
 }
 
 async function publish (request: FastifyRequest<PublishRequest>, reply: FastifyReply, options: WhipRoutesOptions, sessions: HttpSessions): Promise<FastifyReply> {

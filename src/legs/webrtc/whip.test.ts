@@ -133,6 +133,15 @@ test('sender reports give all tracks one wall clock, whatever the publisher’s 
   assert.ok(Math.abs(sight!.wallMs - Date.now()) < 5000, 'on our clock')
 })
 
+test('credentials for one participant publish as that one only', async () => {
+  await using edge = await openEdge({ authorize: async () => ({ identity: 'ann' }) })
+  await using peer = await RawPeer.create('sendonly', sections)
+  const refused = await post(edge, '/whip/hall?identity=bob', peer.offer)
+  assert.deepEqual([refused.status, ((await refused.json()) as { code: string }).code], [403, 'forbidden'])
+  await publish(edge, peer, '/whip/hall')
+  await until('its presence', () => edge.bridge.room('hall')?.find('ann') !== undefined)
+})
+
 test('the same identity again takes the place of the connection before; somebody else’s does not', async () => {
   await using edge = await openEdge()
   await using first = await RawPeer.create('sendonly', sections)
