@@ -13,6 +13,7 @@ const peers = {
   chromium: 'chromium',
   nginx: 'nginx-light libnginx-mod-rtmp',
   'redis-server': 'redis-server',
+  turnserver: 'coturn',
   pg_ctlcluster: 'postgresql'
 }
 

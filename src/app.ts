@@ -21,7 +21,7 @@ import { Recordings } from './legs/recorder/recordings.ts'
 import { defaultRecorderSettings } from './legs/recorder/settings.ts'
 import { RtmpListener } from './legs/rtmp/listener.ts'
 import { Publishers } from './legs/rtmp/publishers.ts'
-import { defaultWebRtcSettings } from './legs/webrtc/settings.ts'
+import type { WebRtcSettings } from './legs/webrtc/settings.ts'
 import { whepRoutes } from './legs/webrtc/whep-routes.ts'
 import { whipRoutes } from './legs/webrtc/whip-routes.ts'
 import { aborted, within } from './lib/abort.ts'
@@ -146,7 +146,7 @@ export class App implements AsyncDisposable {
       bridge, totals, pools, refusals: auth.refusals, ready: () => dependencies.ready, workers: () => workerFigures(workers), journalDepth: () => storage.journal.depth
     }))
     const webrtc = {
-      bridge, transports, transcode, clock, settings: { ...defaultWebRtcSettings, rejoinGraceMs: config.webrtc.viewerGrace },
+      bridge, transports, transcode, clock, settings: this.#webrtcSettings(),
       authorize: (request: FastifyRequest, action: 'publish' | 'view', room: string) => auth.authorize(request, action, room)
     }
     const webhooks = new Webhooks(storage.database, { vault: storage.vault, clock, guard: url => dialer.check(url, 'webhook') })
@@ -183,6 +183,16 @@ export class App implements AsyncDisposable {
   #limits () {
     const now = (): Config['limits'] => this.#config.limits
     return { get sessions () { return now().sessions }, get rooms () { return now().rooms } }
+  }
+
+  /** ICE servers are read at each answer: a secret may be exchanged while we run. */
+  #webrtcSettings (): WebRtcSettings {
+    const now = (): Config['webrtc'] => this.#config.webrtc
+    const { connectTimeout, viewerGrace, mediaWait } = now()
+    return {
+      connectTimeoutMs: connectTimeout, rejoinGraceMs: viewerGrace, mediaWaitMs: mediaWait,
+      get iceServers () { return now().iceServers }, get turnCredentialLifetimeMs () { return now().turnCredentialLifetime }
+    }
   }
 
   #facts () {

@@ -64,6 +64,8 @@ async function readByARunningService (): Promise<Set<string>> {
     assert.equal((await post('recordings', { room: 'demo' })).status, 201)
     const { key } = await (await post('api-keys', { name: 'limited', scopes: ['rooms'] })).json() as { key: string }
     assert.equal((await fetch(`http://127.0.0.1:${http}/api/v1/sessions`, { headers: { 'x-auralink-api-key': key } })).status, 200)
+    const { token } = await (await post('tokens', { scopes: ['view'], room: 'demo' })).json() as { token: string }
+    assert.equal((await fetch(`http://127.0.0.1:${http}/whep/demo`, { method: 'OPTIONS', headers: { authorization: `Bearer ${token}` } })).status, 204)
     await app.drain(Math.min(app.drainDeadlineMs, 1000))
   } finally {
     await app[Symbol.asyncDispose]()

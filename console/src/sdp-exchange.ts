@@ -1,7 +1,6 @@
+import { type IceServer, iceServersIn } from './ice-servers.ts'
 import { sleep } from './lib/wait.ts'
 
-/** A browser without STUN has its host candidates in a few milliseconds; a stuck interface must not hold up the picture. */
-const GATHERING_MS = 300
 const GOODBYE_MS = 2_000
 
 /** What WHIP and WHEP need of the browser. */
@@ -22,23 +21,28 @@ export const browser = (): Surroundings => ({
   sleep
 })
 
-/** Waits for the candidates there are at once; the service answers checks from the others too. */
-export async function gathered (connection: RTCPeerConnection, world: Surroundings): Promise<void> {
-  if (connection.iceGatheringState === 'complete') return
-  const complete = new Promise<void>(resolve => connection.addEventListener('icegatheringstatechange', () => {
-    if (connection.iceGatheringState === 'complete') resolve()
-  }))
-  await Promise.race([complete, world.sleep(GATHERING_MS)])
-}
-
-export type Answer = { readonly sdp: string, readonly resource: string | undefined }
+export type Answer = { readonly sdp: string, readonly resource: string | undefined, readonly iceServers: readonly IceServer[] }
 
 /** POSTs an offer (RFC 9725 section 4.2; the WHEP draft has the same). @throws with what the service says when it refuses */
 export async function exchange (url: string, authorization: string, body: string, world: Surroundings): Promise<Answer> {
   const response = await world.fetch(url, { method: 'POST', headers: { authorization, 'content-type': 'application/sdp' }, body })
   if (response.status !== 201) throw new Error(await refusal(response))
   const location = response.headers.get('location')
-  return { sdp: await response.text(), resource: location === null ? undefined : new URL(location, response.url || url).href }
+  return {
+    sdp: await response.text(),
+    resource: location === null ? undefined : new URL(location, response.url || url).href,
+    iceServers: iceServersIn(response.headers.get('link') ?? '')
+  }
+}
+
+/**
+ * Starts the connection. Only here does the browser gather candidates: from the servers the answer names (RFC 9725 section
+ * 4.6), and without holding up the offer, since the service answers checks wherever they come from and needs none of ours.
+ */
+export async function settle (connection: RTCPeerConnection, offer: RTCSessionDescriptionInit, { sdp, iceServers }: Answer): Promise<void> {
+  if (iceServers.length > 0) connection.setConfiguration({ ...connection.getConfiguration(), iceServers: [...iceServers] })
+  await connection.setLocalDescription(offer)
+  await connection.setRemoteDescription({ type: 'answer', sdp })
 }
 
 /** What the service says (RFC 9457), or at least the number it says it with. */

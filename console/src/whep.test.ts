@@ -62,9 +62,9 @@ class FakeBrowser {
 class FakeConnection {
   readonly #browser: FakeBrowser
   readonly kinds: string[] = []
-  iceGatheringState = 'complete'
   connectionState = 'connected'
-  localDescription = { sdp: 'v=0 offer' }
+  readonly steps: string[] = []
+  configuration: RTCConfiguration = { bundlePolicy: 'max-bundle' }
   remoteDescription: unknown
   #decoded = 0
   closed = false
@@ -76,9 +76,19 @@ class FakeConnection {
     return { receiver: { track: { kind } } }
   }
 
-  async setLocalDescription (): Promise<void> {}
-  async setRemoteDescription (description: unknown): Promise<void> { this.remoteDescription = description }
-  addEventListener (): void {}
+  async createOffer () { return { type: 'offer', sdp: 'v=0 offer' } }
+  getConfiguration (): RTCConfiguration { return this.configuration }
+  setConfiguration (configuration: RTCConfiguration): void {
+    this.configuration = configuration
+    this.steps.push('configure')
+  }
+
+  async setLocalDescription (description: { sdp: string }): Promise<void> { this.steps.push(`local ${description.sdp}`) }
+  async setRemoteDescription (description: unknown): Promise<void> {
+    this.remoteDescription = description
+    this.steps.push('remote')
+  }
+
   close (): void { this.closed = true }
 
   async getStats () {
@@ -104,6 +114,16 @@ test('offers, plays, and takes the session down at the end', async () => {
   assert.ok(browser.connections.every(connection => connection.closed))
   assert.equal(browser.screen.srcObject, null)
   assert.deepEqual(browser.phases(), ['connecting', 'playing'])
+})
+
+test('candidates are gathered from the servers that the answer names', async () => {
+  const browser = new FakeBrowser()
+  browser.answers = [() => new Response('v=0 answer', { status: 201, headers: [['location', '/s'], ['link', '<stun:a>; rel="ice-server"'], ['link', '<turn:b>; rel="ice-server"; username="1:u"; credential="c"']] })]
+  browser.onSleep = time => { if (time >= 3_000) browser.controller.abort() }
+  await browser.run()
+  const [connection] = browser.connections
+  assert.deepEqual(connection?.configuration, { bundlePolicy: 'max-bundle', iceServers: [{ urls: 'stun:a' }, { urls: 'turn:b', username: '1:u', credential: 'c' }] })
+  assert.deepEqual(connection.steps, ['configure', 'local v=0 offer', 'remote'])
 })
 
 test('a refusal is said in the service’s words, and tried again later and later', async () => {

@@ -1,6 +1,6 @@
 import { messageOf } from './lib/errors.ts'
 import { backoff } from './lib/wait.ts'
-import { browser, exchange, goodbye, gathered, type Surroundings } from './sdp-exchange.ts'
+import { browser, exchange, goodbye, settle, type Surroundings } from './sdp-exchange.ts'
 import { FIRST_FRAME_MS, Watcher } from './whep-watcher.ts'
 
 /** Who has played for this long starts over with the shortest wait. */
@@ -57,14 +57,13 @@ async function visit (options: WhepOptions, world: Surroundings): Promise<string
   let resource: string | undefined
   try {
     const tracks = kinds.map(kind => connection.addTransceiver(kind, { direction: 'recvonly' }).receiver.track)
-    await connection.setLocalDescription()
-    await gathered(connection, world)
+    const offer = await connection.createOffer()
     // Not aborted with the signal: a session the service has made must also be taken down.
-    const answer = await exchange(url, bearer, connection.localDescription?.sdp ?? '', world)
+    const answer = await exchange(url, bearer, offer.sdp ?? '', world)
     resource = answer.resource
     const answeredAt = world.now()
     screen.srcObject = world.stream(tracks)
-    await connection.setRemoteDescription({ type: 'answer', sdp: answer.sdp })
+    await settle(connection, offer, answer)
     void screen.play().catch(() => {}) // Refused where sound needs a click first; the picture's own button is there for that.
     const watcher = new Watcher(connection, options, world)
     onFirstFrame(screen, kinds.includes('video'), () => {

@@ -39,9 +39,7 @@ function browser ({ answer = 'v=0', status = 201, reached = 'connected', steer }
 
 class FakeConnection {
   readonly sent: Sent[] = []
-  iceGatheringState = 'complete'
   connectionState = 'new'
-  localDescription = { sdp: 'v=0' }
   closed = false
   readonly #reached: string
 
@@ -55,6 +53,7 @@ class FakeConnection {
     return this.sent.map(sent => ({ track: sent.track, getParameters: () => sent.parameters, setParameters: async () => {} }))
   }
 
+  async createOffer () { return { type: 'offer', sdp: 'v=0' } }
   async setLocalDescription (): Promise<void> {}
   async setRemoteDescription (): Promise<void> { this.connectionState = this.#reached }
   close (): void { this.closed = true }

@@ -1,6 +1,6 @@
 import { messageOf } from './lib/errors.ts'
 import { backoff } from './lib/wait.ts'
-import { browser, exchange, gathered, goodbye, type Surroundings } from './sdp-exchange.ts'
+import { browser, exchange, goodbye, settle, type Surroundings } from './sdp-exchange.ts'
 
 const CONNECT_MS = 12_000
 /** ICE finds its way back from shorter silences by itself. */
@@ -64,11 +64,10 @@ async function visit (options: WhipOptions, world: Surroundings): Promise<string
       const sendEncodings = track.kind === 'video' ? layers() : undefined
       connection.addTransceiver(track, { direction: 'sendonly', streams: [stream], ...(sendEncodings ? { sendEncodings } : {}) })
     }
-    await connection.setLocalDescription()
-    await gathered(connection, world)
-    const answer = await exchange(url, bearer, connection.localDescription?.sdp ?? '', world)
+    const offer = await connection.createOffer()
+    const answer = await exchange(url, bearer, offer.sdp ?? '', world)
     resource = answer.resource
-    await connection.setRemoteDescription({ type: 'answer', sdp: answer.sdp })
+    await settle(connection, offer, answer)
     if (!/^a=simulcast:/m.test(answer.sdp)) await sendOneSize(connection)
     return await lasting(connection, options, world)
   } finally {

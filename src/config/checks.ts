@@ -1,5 +1,6 @@
 import { describeOrigin } from './hocon/values.ts'
 import type { Problem } from './problems.ts'
+import type { Config } from './settings.ts'
 import { DEFAULT_ORIGIN, GENERATED_ORIGIN } from './sources.ts'
 import { type Entry, nearestVariable } from './table.ts'
 
@@ -33,7 +34,20 @@ export function crossChecks (entries: readonly Entry[]): Problem[] {
   if ((value('auralink.tls.cert_file') === undefined) !== (value('auralink.tls.key_file') === undefined)) {
     problems.push({ origin: DEFAULT_ORIGIN, key: 'auralink.tls', message: 'cert_file and key_file are needed together' })
   }
+  for (const entry of entries.filter(e => e.key === 'auralink.webrtc.ice_servers')) {
+    for (const server of entry.value as Config['webrtc']['iceServers']) {
+      const message = wrongCredentials(server)
+      if (message) problems.push({ origin: entry.origin, key: entry.key, message })
+    }
+  }
   return problems
+}
+
+function wrongCredentials ({ urls, username, credential, secret }: Config['webrtc']['iceServers'][number]): string | undefined {
+  if (urls.length === 0) return 'expected urls in each object'
+  if (secret !== '') return username === '' && credential === '' ? undefined : `${urls[0]}: expected either secret, or username and credential`
+  if ((username === '') !== (credential === '')) return `${urls[0]}: username and credential are needed together`
+  return username === '' && urls.some(url => /^turn/i.test(url)) ? `${urls[0]}: a TURN server needs username and credential, or secret` : undefined
 }
 
 /** What is accepted, but deserves a word. */

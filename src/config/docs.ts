@@ -58,8 +58,8 @@ key=value\` on the command line. \`npm start -- --check-config\` lists every mis
 - **The file** is \`${DEFAULT_FILE}\` if it exists, or the one named by \`--config FILE\` or \`CONFIG_FILE\`. It is HOCON;
   \`auralink.conf\` in this repository is a sample with every key, and is not read by itself. \`include "more.conf"\` works inside the
   file's own folder; \`url()\` and \`classpath()\` do not. \`\${?NAME}\` reads an environment variable.
-- **Variables** that are empty count as not set. Lists are written with commas: \`MEDIA_PUBLIC_IPS=203.0.113.7,2001:db8::7\`. A secret may
-  be in a file instead: \`DB_PASSWORD_FILE=/run/secrets/db\`.
+- **Variables** that are empty count as not set. Lists are written with commas: \`MEDIA_PUBLIC_IPS=203.0.113.7,2001:db8::7\`, lists of
+  objects as in the file: \`ICE_SERVERS='[{ urls = ["stun:stun.example.com:3478"] }]'\`. A secret may be in a file instead: \`DB_PASSWORD_FILE=/run/secrets/db\`.
 - **On the command line** keys may leave out \`auralink.\`: \`--set redis.host=redis --set 'sip.codecs=["opus"]'\`.
 - **Durations** are \`500ms\`, \`10s\`, \`5 minutes\`, \`1h\`, \`2d\`; a bare number counts milliseconds (seconds where the type says so).
   **Sizes** are \`512KiB\`, \`1GiB\`, \`10MB\`; a bare number counts bytes. **true or false** may be \`yes\`, \`on\`, \`no\`, \`off\`.

@@ -146,6 +146,21 @@ test('lists by variable and command line', () => {
   assert.deepEqual([c.media.publicIps, c.sip.codecs, c.security.outbound.extraPorts], [['203.0.113.7', '2001:db8::7'], ['pcmu', 'opus'], ['8080', '8443']])
 })
 
+test('ICE servers: from the file, or written the same way in a variable', () => {
+  const conf = file('auralink.webrtc.ice_servers = [{ urls = ["stun:s.example:3478"] }, { urls = ["turn:t.example?transport=tcp", "turns:[2001:db8::1]:443"], secret = ${?TURN_SECRET} }]')
+  const server = { username: '', credential: '', secret: '' }
+  assert.deepEqual(config({ argv: ['--config', conf], env: { TURN_SECRET: 'x' } }).webrtc.iceServers,
+    [{ ...server, urls: ['stun:s.example:3478'] }, { ...server, urls: ['turn:t.example?transport=tcp', 'turns:[2001:db8::1]:443'], secret: 'x' }])
+  assert.deepEqual(config({ env: { ICE_SERVERS: '[{ urls = ["turn:t"], username = u, credential = c }]' } }).webrtc.iceServers, [{ ...server, urls: ['turn:t'], username: 'u', credential: 'c' }])
+  const given = (ICE_SERVERS: string): string[] => mistakes({ env: { ICE_SERVERS } }).map(line => line.replace(/^.*ice_servers: /, ''))
+  assert.deepEqual(given('turn:t'), ['expected a list of objects, found [hidden]'])
+  assert.deepEqual(given('[{ urls = ["turn:t"] }]'), ['turn:t: a TURN server needs username and credential, or secret'])
+  assert.deepEqual(given('[{ urls = ["turn:t"], username = u }]'), ['turn:t: username and credential are needed together'])
+  assert.deepEqual(given('[{ urls = ["turn:t"], username = u, credential = c, secret = s }]'), ['turn:t: expected either secret, or username and credential'])
+  assert.deepEqual(given('[{ secret = s }]'), ['expected urls in each object'])
+  assert.deepEqual(given('[{ urls = ["https://t"], secret = s }]'), ['expected urls: a URL such as stun:host:3478 or turn:host:3478?transport=udp, found [hidden]'])
+})
+
 test('addresses, ranges and ports are checked one by one', () => {
   const outbound = { OUTBOUND_ALLOW_PRIVATE: 'media:8443,10.0.0.0/8,http://x', OUTBOUND_EXTRA_PORTS: '8080,http' }
   assert.deepEqual(mistakes({ env: { MEDIA_PUBLIC_IPS: '203.0.113.7,host', TRUSTED_PROXIES: '10.0.0.0/8,proxy', ...outbound } }), [

@@ -40,13 +40,15 @@ test('--check-config lists all mistakes and ends with 1, or says what has no eff
 
 test('--print-config shows every setting with its origin, and no secret', () => {
   const canary = 'canary-5f2e'
-  const secrets = Object.fromEntries(rows.filter(row => row.setting.extras.secret).map(row => [row.setting.extras.env ?? '', row.key.endsWith('url') ? `postgresql://u:${canary}@h/d` : canary]))
+  const secretFor = (key: string): string => key.endsWith('url') ? `postgresql://u:${canary}@h/d` : key.endsWith('ice_servers') ? `[{ urls = ["turn:t"], secret = ${canary} }]` : canary
+  const secrets = Object.fromEntries(rows.filter(row => row.setting.extras.secret).map(row => [row.setting.extras.env ?? '', secretFor(row.key)]))
   const printed = run(['--print-config', '--set', 'redis.host=cache'], { ...secrets, REDIS_PORT: '1' })
   assert.equal(printed?.text.split('\n').length, rows.length + 1)
   assert.match(printed.text, /^auralink\.redis\.host = cache +# command line --set redis\.host$/m)
   assert.match(printed.text, /^auralink\.redis\.port = 1 +# environment variable REDIS_PORT$/m)
   assert.match(printed.text, /^auralink\.dashboard\.timeout = 5s +# default$/m)
   assert.match(printed.text, /^auralink\.database\.url = \[hidden\] /m)
+  assert.match(printed.text, /^auralink\.webrtc\.ice_servers = \[\{ urls = \["turn:t"\], username = "", credential = "", secret = "\[hidden\]" \}\] /m)
   assert.doesNotMatch(printed.text, new RegExp(canary))
 })
 

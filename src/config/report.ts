@@ -2,6 +2,8 @@ import { type CommandLine } from './command-line.ts'
 import { describeOrigin } from './hocon/values.ts'
 import { load, type ConfigSources, type Loaded } from './load.ts'
 import { ConfigError } from './problems.ts'
+import { Structured } from './setting.ts'
+import type { Entry } from './table.ts'
 import { inHocon } from './write.ts'
 import { version } from './version.ts'
 
@@ -35,8 +37,11 @@ export function describeConfig ({ entries }: Pick<Loaded, 'entries'>): string {
   const lines = entries.map(({ key, value, written, setting, origin }) => {
     const withUnit = typeof value === 'number' && written?.type === 'string' && written.value !== String(value)
     const readable = withUnit ? written.value : value // `5s`, not 5000.
-    const shown = value === undefined ? `# ${key} is not set` : `${key} = ${setting.extras.secret ? '[hidden]' : inHocon(readable)}`
+    const shown = value === undefined ? `# ${key} is not set` : `${key} = ${setting.extras.secret ? withoutSecrets({ setting, value }) : inHocon(readable)}`
     return `${shown.padEnd(COMMENT_COLUMN)} # ${describeOrigin(origin)}`
   })
   return `${lines.join('\n')}\n`
 }
+
+const withoutSecrets = ({ setting, value }: Pick<Entry, 'setting' | 'value'>): string =>
+  setting instanceof Structured && Array.isArray(value) ? inHocon(setting.hidden(value)) : '[hidden]'

@@ -53,6 +53,21 @@ export class Setting<T> {
   }
 }
 
+/** A list or map of objects. In a variable it is written as in the file: `[{ name = a }]`. */
+export class Structured<T> extends Setting<T> {
+  readonly #secrets: ReadonlySet<string>
+
+  constructor (kind: string, fields: Fields, fallback: unknown, doc: string, extras: Extras, read: Read<T>) {
+    super(kind, fallback, doc, extras, read)
+    this.#secrets = new Set(Object.keys(fields).filter(name => fields[name]?.extras.secret))
+  }
+
+  /** A value of this setting, fit to be shown. */
+  hidden (value: readonly object[]): object[] {
+    return value.map(item => Object.fromEntries(Object.entries(item).map(([name, inner]) => [name, this.#secrets.has(name) && inner !== '' ? '[hidden]' : inner])))
+  }
+}
+
 /** Without a default the value may be missing. */
 type Made<T, Fallback> = Setting<Fallback extends undefined ? T | undefined : T>
 type Maker<T> = <Fallback>(fallback: Fallback, doc: string, extras?: Extras) => Made<T, Fallback>
@@ -141,6 +156,9 @@ const split = ({ value, origin }: HoconString): HoconString[] =>
   value.split(',').map(word => word.trim()).filter(word => word !== '').map(word => ({ type: 'string', value: word, origin }))
 
 export const words = list('list of text', 'text', () => true)
+/** RFC 7064, RFC 7065. */
+export const iceUrls = list('list of URLs', 'a URL such as stun:host:3478 or turn:host:3478?transport=udp',
+  text => /^(stuns?:(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?|turns?:(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?(\?transport=(udp|tcp))?)$/i.test(text))
 export const addresses = list('list of addresses', 'an IPv4 or IPv6 address', text => isIP(text) !== 0)
 export const ranges = list('list of ranges', 'an address or a CIDR such as 10.0.0.0/8', text => {
   const entry = parseAllowance(text)
@@ -173,13 +191,13 @@ function entry<F extends Fields> (fields: F, value: HoconValue, fail: Fail, cwd:
 }
 
 export const listOf = <F extends Fields>(fields: F, fallback: readonly object[], doc: string, extras: Extras = {}): Setting<readonly Entry<F>[]> =>
-  new Setting(`list of {${Object.keys(fields).join(', ')}}`, fallback, doc, extras, (value, fail, cwd) => {
+  new Structured(`list of {${Object.keys(fields).join(', ')}}`, fields, fallback, doc, extras, (value, fail, cwd) => {
     const read = itemsOf(value)?.map(item => entry(fields, item, fail, cwd)) ?? fail(value, 'a list of objects')
     return read?.every(item => item !== undefined) ? read : undefined
   })
 
 export const mapOf = <F extends Fields>(fields: F, fallback: object, doc: string, extras: Extras = {}): Setting<ReadonlyMap<string, Entry<F>>> =>
-  new Setting(`map of {${Object.keys(fields).join(', ')}}`, fallback, doc, extras, (value, fail, cwd) => {
+  new Structured(`map of {${Object.keys(fields).join(', ')}}`, fields, fallback, doc, extras, (value, fail, cwd) => {
     if (value.type !== 'object') return fail(value, 'an object of objects')
     const read = [...value.fields].map(([name, inner]) => [name, entry(fields, inner, fail, cwd)] as const)
     return read.every(([, inner]) => inner !== undefined) ? new Map(read as [string, Entry<F>][]) : undefined

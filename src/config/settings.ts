@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import {
-  addresses, choice, databaseUrl, duration, flag, fraction, generated, headerName, hostPort, hosts, httpUrl, listOf, mapOf, need, path, port, ports, ranges,
+  addresses, choice, databaseUrl, duration, flag, fraction, generated, headerName, hostPort, hosts, httpUrl, iceUrls, listOf, mapOf, need, path, port, ports, ranges,
   sameAs, seconds, size, text, urlPath, whole, words, type Setting
 } from './setting.ts'
 import { version } from './version.ts'
@@ -63,7 +63,15 @@ export const auralink = {
     count: whole(0, 0, 256, 'Processes that transcode. 0: one for each core.', { env: 'MEDIA_WORKERS' })
   },
   webrtc: {
-    viewer_grace: duration('30s', 'How long a viewer waits in a room whose publisher is gone before its session ends.')
+    connect_timeout: duration('15s', 'Longest wait from the answer to a working connection; the session fails after it.'),
+    media_wait: duration('1500ms', 'How long a viewer who asks before the publisher’s first media is kept waiting for it.'),
+    viewer_grace: duration('30s', 'How long a viewer waits in a room whose publisher is gone before its session ends.'),
+    ice_servers: listOf({
+      urls: iceUrls([], 'STUN and TURN URLs.'), username: text('', 'Of a TURN server.'), credential: text('', 'Its password.', { secret: true }),
+      secret: text('', 'Instead: what the TURN server and this service share.', { secret: true })
+    }, [], 'STUN and TURN servers that clients are told of, with a username and credential, or a secret from which time-limited ones are made (coturn: use-auth-secret).',
+    { env: 'ICE_SERVERS', secret: true, live: true }),
+    turn_credential_lifetime: duration('6h', 'How long a client may open TURN connections with what was made for it from the secret.', { live: true })
   },
   limits: {
     sessions: whole(500, 1, 100_000, 'Most sessions of this process; more are refused as overloaded.', { live: true }),

@@ -5,7 +5,7 @@ import { parseFile } from './hocon/file.ts'
 import { parse } from './hocon/parser.ts'
 import { assign, HoconError, layer, nodeOf, object, type Node, type ObjectNode, type Origin } from './hocon/values.ts'
 import type { Problem } from './problems.ts'
-import { Generated, SameAs } from './setting.ts'
+import { Generated, SameAs, Structured } from './setting.ts'
 import { fullKey, rows } from './table.ts'
 
 /** Read when neither `--config` nor CONFIG_FILE names one, and it exists. */
@@ -13,6 +13,7 @@ export const DEFAULT_FILE = '/etc/auralink/auralink.conf'
 export const DEFAULT_ORIGIN: Origin = { source: 'default' }
 export const GENERATED_ORIGIN: Origin = { source: 'made at start' }
 const MAX_SECRET_BYTES = 65_536
+const BRACKET = /^\s*[[{]/
 
 export type Environment = Readonly<Record<string, string | undefined>>
 type Report = (problem: Problem) => void
@@ -50,19 +51,32 @@ export function fromFile (named: string | undefined, cwd: string, report: Report
 /** Every variable of the table that is set, and for secrets the file that `NAME_FILE` names. An empty variable counts as not set. */
 export function fromEnvironment (env: Environment, cwd: string, report: Report): ObjectNode {
   const root = object(DEFAULT_ORIGIN)
-  for (const { path: at, key, setting: { extras } } of rows) {
+  for (const { path: at, key, setting } of rows) {
+    const { extras } = setting
     if (extras.env === undefined) continue
     const origin = { source: `environment variable ${extras.env}` }
     const value = env[extras.env] || undefined
     const file = extras.secret ? env[`${extras.env}_FILE`] || undefined : undefined
     if (value !== undefined && file !== undefined) report({ origin, key, message: `${extras.env} and ${extras.env}_FILE are both set; keep one` })
-    else if (value !== undefined) assign(root, at, nodeOf(value, origin))
-    else if (file !== undefined) {
-      const secret = secretFrom(path.resolve(cwd, file), { source: `environment variable ${extras.env}_FILE` }, key, report)
-      if (secret !== undefined) assign(root, at, nodeOf(secret.value, secret.origin))
-    }
+    const given = value === undefined && file !== undefined
+      ? secretFrom(path.resolve(cwd, file), { source: `environment variable ${extras.env}_FILE` }, key, report)
+      : value === undefined ? undefined : { value, origin }
+    if (!given) continue
+    if (setting instanceof Structured) assignHocon(root, key, given, report)
+    else assign(root, at, nodeOf(given.value, given.origin))
   }
   return root
+}
+
+/** Brackets make it HOCON; anything else is left to the setting to refuse. */
+function assignHocon (root: ObjectNode, key: string, { value, origin }: { value: string, origin: Origin }, report: Report): void {
+  try {
+    if (BRACKET.test(value)) layer(root, nested(key, parse(`value = ${value}`, { source: origin.source }).fields.get('value') ?? [], origin))
+    else assign(root, key.split('.'), nodeOf(value, origin))
+  } catch (error) {
+    if (!(error instanceof HoconError)) throw error
+    report({ origin, key, message: error.detail })
+  }
 }
 
 function secretFrom (file: string, origin: Origin, key: string, report: Report): { value: string, origin: Origin } | undefined {
@@ -82,13 +96,7 @@ export function fromCommandLine ({ set }: CommandLine, report: Report): ObjectNo
   for (const [written, value] of set) {
     const key = fullKey(written)
     const origin = { source: `command line --set ${written}` }
-    try {
-      if (/^\s*[[{]/.test(value)) layer(root, nested(key, parse(`value = ${value}`, { source: origin.source }).fields.get('value') ?? [], origin))
-      else assign(root, key.split('.'), nodeOf(value, origin))
-    } catch (error) {
-      if (!(error instanceof HoconError)) throw error
-      report({ origin, key, message: error.detail })
-    }
+    assignHocon(root, key, { value, origin }, report)
   }
   return root
 }

@@ -18,6 +18,7 @@ const texts: readonly (readonly [text: string, shown: string])[] = [
   [`Authorization: Bearer ${CANARY}`, 'Authorization: Bearer [hidden]'],
   [`eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.${CANARY}`, '[hidden]'],
   [`secret whsec_${CANARY}`, 'secret whsec_[hidden]'],
+  [`<turn:h>; rel="ice-server"; username="1:u"; credential="${CANARY}"`, '<turn:h>; rel="ice-server"; username="1:u"; credential="[hidden]"'],
   [`a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${CANARY}\r\na=ice-pwd:${CANARY}\r\na=ice-ufrag:${CANARY}`, 'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:[hidden]\r\na=ice-pwd:[hidden]\r\na=ice-ufrag:[hidden]'],
   ['https://example.com/path?page=2', 'https://example.com/path?page=2'],
   ['user@example.com wrote to rtmp://host/live', 'user@example.com wrote to rtmp://host/live']

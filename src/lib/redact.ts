@@ -19,6 +19,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/\b(Bearer|Basic|Digest) +[\w.~+/=-]{6,}/gi, `$1 ${HIDDEN}`],
   [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, HIDDEN], // A JSON Web Token.
   [/\bwhsec_[\w+/=-]+/g, `whsec_${HIDDEN}`],
+  [/\b(credential=")[^"]*/gi, `$1${HIDDEN}`], // Link: <turn:…>
   [/\b(a=crypto:\d+ \S+ inline:)\S+/g, `$1${HIDDEN}`],
   [/\b(a=ice-(?:pwd|ufrag):)\S+/g, `$1${HIDDEN}`]
 ]

@@ -3,7 +3,7 @@ import path from 'node:path'
 
 const packages: Record<string, string> = {
   ffmpeg: 'ffmpeg', ffprobe: 'ffmpeg', 'gst-launch-1.0': 'gstreamer1.0-tools gstreamer1.0-plugins-{good,bad,ugly}', chromium: 'chromium',
-  nginx: 'nginx-light libnginx-mod-rtmp', 'redis-server': 'redis-server', pg_ctlcluster: 'postgresql'
+  nginx: 'nginx-light libnginx-mod-rtmp', 'redis-server': 'redis-server', pg_ctlcluster: 'postgresql', turnserver: 'coturn'
 }
 
 /**

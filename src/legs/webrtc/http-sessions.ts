@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../lib/errors.ts'
 import { printAnswer, type AnswerSection } from '../../protocols/webrtc/sdp-answer.ts'
 import { MAX_FRAGMENT_BYTES, parseFragment } from '../../protocols/webrtc/sdp-fragment.ts'
@@ -74,7 +74,7 @@ type Created = {
 /** 201, with everything a client needs (RFC 9725 section 4.2). The answer holds all candidates. */
 export function sendAnswer ({ reply, path, secret, offer, sections, transport, transports, links }: Created): FastifyReply {
   const answer = printAnswer({ sections, transport: transport.local, candidates: transports.candidatesOf(transport), extmapAllowMixed: offer.extmapAllowMixed })
-  for (const link of links) reply.header('link', link)
+  if (links.length > 0) reply.header('link', links)
   return reply.code(201).type(SDP).headers({
     'location': `${path}/sessions/${secret}`, 'etag': entityTag(transport), 'cache-control': 'no-store', 'accept-patch': FRAGMENT
   }).send(answer)
@@ -85,11 +85,27 @@ const entityTag = (transport: Transport): string => `"${transport.local.ufrag}"`
 
 type SessionRequest = { Params: { secret: string }, Headers: { 'if-match'?: string } }
 
+export type EndpointOptions = {
+  readonly path: string
+  readonly sessions: HttpSessions
+  readonly goodbye: string
+  /** What an endpoint tells of ICE servers: to those it lets in, for they are worth money. */
+  readonly linksFor: (request: FastifyRequest<{ Params: { room: string } }>) => Promise<readonly string[]>
+}
+
+/** A preflight has its headers added, and what else asks for options is answered by us (@fastify/cors). */
+const preflightPasses: FastifyContextConfig & { cors: object } = { cors: { preflightContinue: true, strictPreflight: false } }
+
 /** What endpoint and session URLs answer besides the POST (RFC 9725 sections 4.1 and 4.3; the WHEP draft has the same). */
-export function commonRoutes (app: FastifyInstance, path: string, sessions: HttpSessions, goodbye: string): void {
+export function commonRoutes (app: FastifyInstance, { path, sessions, goodbye, linksFor }: EndpointOptions): void {
   // Nothing to see, said with success. The content type tells players what kind of endpoint this is (WHEP section 4.2).
   app.get(`${path}/:room`, (_request, reply) => reply.type(SDP).send(''))
-  app.options(`${path}/:room`, (_request, reply) => reply.header('accept-post', SDP).header('allow', 'GET, HEAD, OPTIONS, POST').code(204).send())
+  app.options<{ Params: { room: string } }>(`${path}/:room`, { config: preflightPasses }, async (request, reply) => {
+    // A browser asks first without credentials whether it may ask (section 4.6): that one learns of no server.
+    const links = request.headers.authorization === undefined ? [] : await linksFor(request)
+    if (links.length > 0) reply.header('link', links).header('cache-control', 'no-store')
+    return reply.header('accept-post', SDP).header('allow', 'GET, HEAD, OPTIONS, POST').code(204).send()
+  })
   app.delete<SessionRequest>(`${path}/sessions/:secret`, async (request, reply) => {
     await sessions.get(request.params.secret)?.session.close(goodbye)
     return reply.code(200).send()

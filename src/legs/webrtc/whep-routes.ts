@@ -7,6 +7,7 @@ import type { TransportHub } from '../../protocols/webrtc/transport-hub.ts'
 import type { Bridge } from '../../room/bridge.ts'
 import type { Transcode } from '../../room/track.ts'
 import { commonRoutes, HttpSessions, offerIn, sendAnswer, takeSdp } from './http-sessions.ts'
+import { iceServerLinks } from './ice-servers.ts'
 import type { WebRtcSettings } from './settings.ts'
 import { type Audience, cast, isEmpty, type Scene } from './stage.ts'
 import { negotiateViewing, placesIn } from './viewing.ts'
@@ -37,7 +38,15 @@ export async function whepRoutes (app: FastifyInstance, options: WebRtcRoutesOpt
   takeSdp(app)
   const mayView = async (request: FastifyRequest<ViewRequest>): Promise<void> => { await options.authorize(request, 'view', request.params.room) }
   app.post<ViewRequest>('/whep/:room', { onRequest: mayView }, (request, reply) => watch(request, reply, options, sessions))
-  commonRoutes(app, '/whep', sessions, 'the viewer left')
+  commonRoutes(app, {
+    path: '/whep',
+    sessions,
+    goodbye: 'the viewer left',
+    linksFor: async request => {
+      await options.authorize(request, 'view', request.params.room)
+      return iceServerLinks(options.settings, 'whep', options.clock.wall())
+    }
+  })
 }
 
 async function watch (request: FastifyRequest<ViewRequest>, reply: FastifyReply, options: WebRtcRoutesOptions, sessions: HttpSessions): Promise<FastifyReply> {
@@ -60,7 +69,7 @@ async function watch (request: FastifyRequest<ViewRequest>, reply: FastifyReply,
     throw error
   })
   const secret = sessions.add({ session, transport, offer })
-  return sendAnswer({ reply, path: '/whep', secret, offer, sections: viewing.sections, transport, transports, links: settings.iceServerLinks })
+  return sendAnswer({ reply, path: '/whep', secret, offer, sections: viewing.sections, transport, transports, links: iceServerLinks(settings, session.id, clock.wall()) })
 }
 
 /** What is to be watched, as soon as there is something to see or hear; undefined if there is nothing for a while. */

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../lib/errors.ts'
 import { parseOffer } from '../../protocols/webrtc/sdp-offer.ts'
 import { commonRoutes, HttpSessions, offerIn, sendAnswer, takeSdp } from './http-sessions.ts'
+import { iceServerLinks } from './ice-servers.ts'
 import { negotiatePublishing } from './publishing.ts'
 import type { WebRtcRoutesOptions } from './whep-routes.ts'
 import { WhipLeg } from './whip-leg.ts'
@@ -25,7 +26,15 @@ export async function whipRoutes (app: FastifyInstance, options: WhipRoutesOptio
     if (identity !== undefined) request.query.identity = asItself(identity, request.query.identity)
   }
   app.post<PublishRequest>('/whip/:room', { onRequest: mayPublish }, (request, reply) => publish(request, reply, options, sessions))
-  commonRoutes(app, '/whip', sessions, 'the publisher left')
+  commonRoutes(app, {
+    path: '/whip',
+    sessions,
+    goodbye: 'the publisher left',
+    linksFor: async request => {
+      await options.authorize(request, 'publish', request.params.room)
+      return iceServerLinks(options.settings, 'whip', options.clock.wall())
+    }
+  })
 }
 
 /** Credentials for one participant publish as that one. @throws AppError `forbidden` */
@@ -50,7 +59,7 @@ async function publish (request: FastifyRequest<PublishRequest>, reply: FastifyR
     throw error
   })
   const secret = sessions.add({ session, transport, offer })
-  return sendAnswer({ reply, path: '/whip', secret, offer, sections: publishing.sections, transport, transports, links: settings.iceServerLinks })
+  return sendAnswer({ reply, path: '/whip', secret, offer, sections: publishing.sections, transport, transports, links: iceServerLinks(settings, session.id, clock.wall()) })
 }
 
 /** @throws AppError `identity_taken` when somebody who did not come by WHIP has this identity. */

@@ -158,7 +158,7 @@ test('the same identity again takes the place of the connection before; somebody
 })
 
 test('what WHIP answers', async () => {
-  await using edge = await openEdge({ settings: { iceServerLinks: ['<stun:stun.example.com>; rel="ice-server"'] } })
+  await using edge = await openEdge({ settings: { iceServers: [{ urls: ['stun:stun.example.com'], username: '', credential: '', secret: '' }] } })
   await using peer = await RawPeer.create('sendonly', sections)
   const problem = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code]
   assert.deepEqual(await problem(await post(edge, '/whip/hall', peer.offer.replaceAll('sendonly', 'recvonly'))), [422, 'unprocessable_sdp'])
