@@ -1,8 +1,11 @@
-import { type BacklogLimits, defaultBacklogLimits } from './backlog.ts'
 import type { Codec } from './codec.ts'
 import type { Frame, RepeatablePacketizer } from './frame.ts'
 import { type RtpPacket, timestampDistance } from './rtp-packet.ts'
 
+/** What a backlog may hold. A video backlog that outgrows a limit is useless until the next keyframe and is emptied. */
+export type BacklogLimits = { readonly bytes: number, readonly ms: number }
+
+const defaultLimits: BacklogLimits = { bytes: 8 << 20, ms: 12_000 }
 const FIRST_CAPACITY_BYTES = 64 << 10
 const LENGTH_BYTES = 4
 
@@ -23,7 +26,7 @@ export class FrameBacklog {
   #frames: Kept[] = []
 
   /** @param packetizer the one that makes the track's packets */
-  constructor (codec: Codec, packetizer: RepeatablePacketizer, limits: BacklogLimits = defaultBacklogLimits) {
+  constructor (codec: Codec, packetizer: RepeatablePacketizer, limits: BacklogLimits = defaultLimits) {
     this.#codec = codec
     this.#packetizer = packetizer
     this.#limits = limits
@@ -40,9 +43,6 @@ export class FrameBacklog {
     this.#append(frame)
     if (this.#tooMuch(frame.timestamp)) this.#shrink(frame.timestamp)
   }
-
-  /** The track's packets pass by: there is nothing to keep of them. */
-  push (_packet: RtpPacket): void {}
 
   /** The packets of all frames kept, oldest first, numbered as they were the first time. Video: none, or from a keyframe on. */
   packets (): RtpPacket[] {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ProtocolError } from '../lib/errors.ts'
-import { Backlog } from './backlog.ts'
-import { codec, type CodecName } from './codec.ts'
+import type { CodecName } from './codec.ts'
 import { startsKeyframe } from './keyframes.ts'
 import { isRtp, RtpPacket, sequenceDistance, timestampDistance } from './rtp-packet.ts'
 import { timestampAt, wallTimeOf } from './time-reference.ts'
@@ -81,36 +80,3 @@ for (const [name, hex, expected, what] of keyframes) {
     assert.equal(startsKeyframe(name, packet), expected)
   })
 }
-
-const video = codec('H264')
-const videoPacket = (timestamp: number, key: boolean, size = 10): RtpPacket =>
-  RtpPacket.build({ ...fields, timestamp }, Buffer.concat([bytesOf(key ? '6588' : '4188'), Buffer.alloc(size - 2)]))
-
-test('a video backlog starts with the newest keyframe, all its packets included', () => {
-  const backlog = new Backlog(video)
-  backlog.push(videoPacket(0, false))
-  assert.equal(backlog.packets().length, 0, 'nothing to start from yet')
-  for (const [time, key] of [[3000, true], [3000, true], [6000, false], [9000, true], [9000, true], [12000, false]] as const) backlog.push(videoPacket(time, key))
-  assert.deepEqual(backlog.packets().map(p => p.timestamp), [9000, 9000, 12000])
-})
-
-test('a video backlog that outgrows its limits is emptied until the next keyframe', () => {
-  const backlog = new Backlog(video, { bytes: 100, ms: 1000 })
-  backlog.push(videoPacket(0, true, 60))
-  backlog.push(videoPacket(3000, false, 60))
-  assert.deepEqual([backlog.packets().length, backlog.bytes], [0, 0])
-  backlog.push(videoPacket(6000, false))
-  assert.equal(backlog.packets().length, 0)
-  backlog.push(videoPacket(9000, true))
-  backlog.push(videoPacket(9000 + 90_001, false))
-  assert.equal(backlog.packets().length, 0, 'too long without a keyframe')
-})
-
-test('an audio backlog keeps the last seconds', () => {
-  const backlog = new Backlog(codec('opus'), { bytes: 1 << 20, ms: 1000 })
-  for (let i = 0; i < 500; i++) backlog.push(RtpPacket.build({ ...fields, timestamp: i * 960 }, Buffer.alloc(20)))
-  const kept = backlog.packets()
-  assert.ok(kept.length > 40 && kept.length <= 51, String(kept.length))
-  assert.equal(kept.at(-1)?.timestamp, 499 * 960)
-  assert.equal(backlog.bytes, kept.length * 32)
-})

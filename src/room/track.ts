@@ -1,6 +1,5 @@
 import { AppError } from '../lib/errors.ts'
 import { newId } from '../lib/ids.ts'
-import type { Backlog } from '../media/backlog.ts'
 import type { Codec } from '../media/codec.ts'
 import type { RtpPacket } from '../media/rtp-packet.ts'
 import type { TimeReference } from '../media/time-reference.ts'
@@ -11,6 +10,9 @@ export interface PacketSink {
   /** Called once if write() threw; the subscription is already gone. */
   fail (error: unknown): void
 }
+
+/** The packets a newcomer begins with, oldest first: video from a keyframe on, or none; sound of the last seconds. */
+export interface Backlog { packets (): RtpPacket[] }
 
 /** Starts turning `from` into `to`; disposing stops it. Throws AppError `transcoding_unavailable` where nothing can. */
 export type Transcode = (from: Track, to: Track) => Disposable
@@ -26,7 +28,7 @@ export class Track {
   /** Set by the publisher as soon as it is known, and kept up to date; the same wall clock for all of a participant's tracks. */
   timeReference: TimeReference | undefined
   /** Set by a publisher that cannot be asked for a keyframe: what a newcomer begins with. */
-  backlog: Pick<Backlog, 'push' | 'packets'> | undefined
+  backlog: Backlog | undefined
   /** Set by a publisher that sends this picture in several qualities (simulcast): those that came so far, lowest first. */
   layers: readonly Track[] = []
   /** bit/s lately, where the publisher measures it. */
@@ -47,7 +49,6 @@ export class Track {
   write (packet: RtpPacket): void {
     this.packets++
     this.bytes += packet.bytes.length
-    this.backlog?.push(packet)
     for (const sink of this.#sinks) {
       try {
         sink.write(packet)

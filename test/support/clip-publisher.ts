@@ -1,10 +1,10 @@
-import { Backlog } from '../../src/media/backlog.ts'
 import type { Codec } from '../../src/media/codec.ts'
 import type { Frame } from '../../src/media/frame.ts'
 import type { RtpPacket } from '../../src/media/rtp-packet.ts'
 import type { Participant, Room } from '../../src/room/room.ts'
 import type { Track } from '../../src/room/track.ts'
 import { packetsOf } from './encoded.ts'
+import { PacketBacklog } from './packet-backlog.ts'
 
 type Stream = { readonly codec: Codec, readonly frames: readonly Frame[] }
 type Timed = { readonly decodeMs: number, readonly kind: 'audio' | 'video', readonly packets: readonly RtpPacket[] }
@@ -25,6 +25,7 @@ export class ClipPublisher implements Disposable {
   readonly video: Track | undefined
   readonly audio: Track | undefined
   keyframesWanted = 0
+  readonly #backlogs: { audio?: PacketBacklog, video?: PacketBacklog } = {}
   readonly #timeline: readonly Timed[]
   #next = 0
   #playedMs = NaN
@@ -41,8 +42,13 @@ export class ClipPublisher implements Disposable {
     if (fromMs !== this.#playedMs) this.#next = this.#timeline.findIndex(({ decodeMs }) => decodeMs >= fromMs)
     this.#playedMs = toMs
     for (let timed = this.#timeline[this.#next]; timed && timed.decodeMs < toMs; timed = this.#timeline[++this.#next]) {
-      for (const packet of timed.packets) if (!drop(packet, timed.kind)) this[timed.kind]!.write(packet)
+      for (const packet of timed.packets) if (!drop(packet, timed.kind)) this.#write(timed.kind, packet)
     }
+  }
+
+  #write (kind: 'audio' | 'video', packet: RtpPacket): void {
+    this.#backlogs[kind]?.keep(packet)
+    this[kind]!.write(packet)
   }
 
   [Symbol.dispose] (): void { this.participant[Symbol.dispose]() }
@@ -52,7 +58,7 @@ export class ClipPublisher implements Disposable {
     track.onKeyframeWanted = () => { this.keyframesWanted++ }
     if (timed) {
       track.timeReference = { rtpTimestamp: shiftOf(codec), wallMs }
-      track.backlog = new Backlog(codec)
+      track.backlog = this.#backlogs[codec.kind] = new PacketBacklog(codec)
     }
     return track
   }
