@@ -1,6 +1,7 @@
 import { AppError } from '../lib/errors.ts'
 import { newId } from '../lib/ids.ts'
 import type { Codec } from '../media/codec.ts'
+import { Speakers } from './speakers.ts'
 import { Track } from './track.ts'
 
 /** More tracks than any honest participant has: camera, screen, microphone, and layers of each. */
@@ -65,6 +66,7 @@ export class Room {
   readonly name: string
   readonly openedAt = new Date()
   readonly participants = new Map<string, Participant>()
+  readonly speakers = new Speakers(this)
   /** Set by the bridge: where a watcher's mistake is reported. */
   onWatcherError: (error: unknown) => void = error => { throw error }
   #watchers: readonly RoomWatcher[] = []

@@ -33,6 +33,10 @@ export class Track {
   layers: readonly Track[] = []
   /** bit/s lately, where the publisher measures it. */
   bitrate: number | undefined
+  /** How loud the packet written last is, in -dBov (RFC 6464): 127 is silence. Undefined where the publisher does not say. */
+  audioLevel: number | undefined
+  /** Told of each packet's level, by whoever follows who speaks. */
+  onAudioLevel: ((level: number, now: number) => void) | undefined
   /** Plain counters, read at scrape time. */
   packets = 0
   bytes = 0
@@ -57,6 +61,12 @@ export class Track {
         sink.fail(error)
       }
     }
+  }
+
+  /** The publisher says how loud the packet is that it writes next. @param now milliseconds */
+  hear (level: number, now: number): void {
+    this.audioLevel = level
+    this.onAudioLevel?.(level, now)
   }
 
   /**

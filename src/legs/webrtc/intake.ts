@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts'
+import { audioLevelOf } from '../../media/audio-level.ts'
 import type { Codec } from '../../media/codec.ts'
 import { NackGenerator } from '../../media/nack-generator.ts'
 import { wallOf } from '../../media/ntp.ts'
@@ -19,6 +20,8 @@ export type IntakeOptions = {
   readonly ssrc: number
   /** Whether the publisher sends again what it is asked for. */
   readonly repairs: boolean
+  /** Under which header extension the publisher says how loud a packet is, if it does. */
+  readonly audioLevelId: number | undefined
   readonly clock: Clock
   /** The publisher's wall clock less ours, for all its streams the same. */
   readonly skew: ClockSkew
@@ -65,7 +68,11 @@ export class Intake implements Disposable {
   take (packet: RtpPacket, now: number): void {
     this.reception.add(packet, now)
     this.#nacks.add(packet.sequenceNumber, now)
-    this.#publish().write(packet)
+    const track = this.#publish()
+    const { audioLevelId } = this.#options
+    const level = audioLevelId === undefined ? undefined : audioLevelOf(packet, audioLevelId)
+    if (level !== undefined) track.hear(level, now)
+    track.write(packet)
   }
 
   /** A retransmission (RFC 4588 section 4): the original sequence number, then the original payload. Probes are empty. */

@@ -7,17 +7,21 @@ import { missing } from '../../../test/support/peers.ts'
 import { RawPeer } from '../../../test/support/raw-peer.ts'
 import { until } from '../../../test/support/until.ts'
 import { type Edge, openEdge } from '../../../test/support/webrtc-edge.ts'
-import { timestampDistance } from '../../media/rtp-packet.ts'
+import { systemClock } from '../../lib/clock.ts'
+import { startsKeyframe } from '../../media/keyframes.ts'
+import { type RtpPacket, timestampDistance } from '../../media/rtp-packet.ts'
 import { Room } from '../../room/room.ts'
-import { cast } from './stage.ts'
+import { cast, type Scene } from './stage.ts'
 
 const skip = missing('ffmpeg')
 let clip: Encoded
+let other: Encoded
 let sound: Awaited<ReturnType<typeof encodedOpus>>
 
 before(async () => {
   if (skip !== false) return
   clip = await encodedClip(10, { size: '320x180', bitrate: 300_000 })
+  other = await encodedClip(10, { size: '256x144', bitrate: 300_000 })
   sound = await encodedOpus(10)
 })
 
@@ -70,10 +74,56 @@ test('three pictures and three sounds: each section carries one participant, nam
 
   const packets = peer.packetsOf(sections[1]!.ssrc).length
   await until('the fourth in the place of the second', () => peer.packetsOf(sections[1]!.ssrc).length > packets + 60)
-  const pictures = peer.packetsOf(sections[1]!.ssrc)
-  for (const [n, packet] of pictures.entries()) assert.equal((packet.sequenceNumber - pictures[0]!.sequenceNumber) & 0xffff, n, 'no gap')
-  const steps = pictures.slice(1).map((packet, n) => timestampDistance(packet.timestamp, pictures[n]!.timestamp))
+  assertUnbroken(peer.packetsOf(sections[1]!.ssrc))
+})
+
+function assertUnbroken (packets: readonly RtpPacket[]): void {
+  for (const [n, packet] of packets.entries()) assert.equal((packet.sequenceNumber - packets[0]!.sequenceNumber) & 0xffff, n, 'no gap')
+  const steps = packets.slice(1).map((packet, n) => timestampDistance(packet.timestamp, packets[n]!.timestamp))
   assert.ok(Math.min(...steps) >= 0 && Math.max(...steps) < 90_000 * 3, 'time goes on')
+}
+
+/** Says of each sound how loud it is, as publishers do: the speaker's speaks. */
+function talk (clips: Readonly<Record<string, LiveClip>>, speaker: { name: string }): Disposable {
+  return systemClock.every(20, () => {
+    for (const [name, { publisher }] of Object.entries(clips)) publisher.audio!.hear(name === speaker.name ? 25 : 90, systemClock.now())
+  })
+}
+
+test('one picture is that of who speaks: entered at its keyframe, the one before is seen until then; a screen comes before all', { skip }, async () => {
+  await using edge = await openEdge()
+  const room = await edge.room('hall')
+  // Publishers that keep no backlog, with a keyframe every two seconds.
+  using ann = new LiveClip(room, { identity: 'ann', ...streams(), timed: false })
+  using ben = new LiveClip(room, { identity: 'ben', ...streams(), video: { codec: other.videoCodec, frames: other.video }, timed: false })
+  const speaker = { name: '' }
+  using _talk = talk({ ann, ben }, speaker)
+  await using peer = await RawPeer.create()
+  const { sections: [, picture] } = await watch(edge, peer)
+  const seen = () => peer.packetsOf(picture!.ssrc)
+  const arrivals: number[] = []
+  peer.onPacket = packet => { if (packet.ssrc === picture!.ssrc) arrivals.push(performance.now()) }
+  await until('ann, who came first', () => seen().length > 20)
+  assert.equal(detailOf(edge).video.participant, 'ann')
+  const payloadsOf = ({ publisher }: LiveClip): Set<string> => {
+    const payloads = new Set<string>()
+    publisher.video!.subscribe({ write: packet => { payloads.add(packet.payload.toString('latin1')) }, fail () {} })
+    return payloads
+  }
+  const ofBen = payloadsOf(ben)
+  const isBen = (packet: RtpPacket): boolean => ofBen.has(packet.payload.toString('latin1'))
+  speaker.name = 'ben'
+  await until('ben, who speaks', () => seen().findIndex(isBen) >= 0 && seen().length - seen().findIndex(isBen) > 30)
+  const first = seen().findIndex(isBen)
+  assert.ok(startsKeyframe('H264', seen()[first]!), 'nothing before the keyframe')
+  assert.ok(!seen().slice(first).some(packet => !isBen(packet)), 'nothing of ann after it')
+  const pause = arrivals.at(-(seen().length - first))! - arrivals.at(-(seen().length - first) - 1)!
+  assert.ok(pause < 500, `ann is seen until then: a pause of ${pause} ms`)
+  assertUnbroken(seen())
+  assert.ok(ben.publisher.keyframesWanted >= 1, 'ben is asked for a keyframe')
+
+  using _screen = new LiveClip(room, { identity: 'ann~screen', video: streams().video })
+  assert.equal(detailOf(edge).video.participant, 'ann~screen')
 })
 
 test('who gets which place', () => {
@@ -94,8 +144,38 @@ test('who gets which place', () => {
   assert.deepEqual(places(2, 3), { audio: ['ann', 'ben'], video: ['ben', 'cyd', undefined] })
   assert.deepEqual(places(1, 1, 'ann'), { audio: ['ann'], video: [undefined] })
   assert.deepEqual(places(1, 1, 'eve'), { audio: [undefined], video: [undefined] })
+  const own = cast(room, { self: 'ben', places: { audio: 3, video: 1 } })
+  assert.deepEqual([own.audio.map(part => part?.owner.info.identity), own.video[0]?.owner.info.identity], [['ann', undefined, undefined], 'cyd'], 'nobody watches or hears themselves')
   const before = cast(room, { places: { audio: 2, video: 2 } })
   ann[Symbol.dispose]()
   const after = cast(room, { places: { audio: 2, video: 2 } }, before)
   assert.deepEqual(after.audio.map(part => part?.owner), [undefined, ben], 'who stays keeps the place')
+})
+
+test('of more voices than places the speaking are heard, in the place of who is silent longest', () => {
+  const room = new Room('hall')
+  using _following = room.speakers.follow(() => {})
+  const tracks = new Map(['ann', 'ben', 'cyd', 'dan'].map(identity => [identity, room.join({ identity, source: 'test' }).publish({ name: 'opus', kind: 'audio', clockRate: 48_000 })]))
+  let now = 0
+  const speak = (names: readonly string[], ms: number): void => {
+    for (const end = now + ms; now < end; now += 20) for (const [name, track] of tracks) track.hear(names.includes(name) ? 25 : 127, now)
+  }
+  let scene: Scene | undefined
+  const heard = () => {
+    scene = cast(room, { places: { audio: 2, video: 0 } }, scene)
+    return scene.audio.map(part => part?.owner.info.identity)
+  }
+  speak([], 2000)
+  assert.deepEqual(heard(), ['ann', 'ben'])
+  speak(['ann'], 1000)
+  assert.deepEqual(heard(), ['ann', 'ben'])
+  speak(['ann', 'cyd'], 300)
+  assert.deepEqual(heard(), ['ann', 'cyd'], 'ben never spoke')
+  speak(['ann', 'cyd', 'dan'], 3000)
+  assert.deepEqual(heard(), ['ann', 'cyd'], 'a speaker makes room for nobody')
+  speak(['cyd'], 800)
+  speak(['cyd', 'dan'], 400)
+  assert.deepEqual(heard(), ['dan', 'cyd'])
+  speak([], 5000)
+  assert.deepEqual(heard(), ['dan', 'cyd'], 'silence changes nothing')
 })

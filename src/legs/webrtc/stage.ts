@@ -11,30 +11,57 @@ export type Scene = { readonly [kind in MediaKind]: readonly (Part | undefined)[
 export type Audience = {
   /** Identity or id of the one to be shown; without, whoever is there. */
   readonly wanted?: string | undefined
+  /** The viewer's own identity, where it is known: nobody watches or hears themselves. */
+  readonly self?: string | undefined
   /** Sections there are for each kind. */
   readonly places: { readonly [kind in MediaKind]: number }
 }
 
 const emptyScene: Scene = { audio: [], video: [] }
+/** How the call page names a screen: `Ann~x1y2~screen` is that of `Ann~x1y2`. */
+const SCREEN_MARK = '~screen'
+const isScreen = (participant: Participant): boolean => participant.info.identity.endsWith(SCREEN_MARK)
 const kinds = ['video', 'audio'] as const
 
 export const isEmpty = (scene: Scene): boolean => !kinds.some(kind => scene[kind].some(part => part !== undefined))
 
-/** Who is shown to an audience, given who was. Whoever stays keeps the section. */
+/** Who is shown to an audience, given who was: screens before people, who held the floor last before the rest. Whoever stays keeps the section. */
 export function cast (room: Room, audience: Audience, before: Scene = emptyScene): Scene {
-  const video = seat(candidates(room, 'video', audience), before.video, audience.places.video)
-  const sounds = candidates(room, 'audio', audience)
-  const [seen] = video
-  // One sound for one picture: the voice that belongs to it.
-  const audible = audience.places.audio === 1 && seen ? sounds.toSorted((a, b) => Number(b.owner === seen.owner) - Number(a.owner === seen.owner)) : sounds
-  return { video, audio: seat(audible, before.audio, audience.places.audio) }
+  const { places } = audience
+  const people = room.speakers.rank(ownersFor(room, audience))
+  const screens = people.filter(isScreen).toReversed() // The latest first.
+  const video = seat(partsOf([...screens, ...people.filter(owner => !isScreen(owner))], 'video'), before.video, places.video)
+  const sounds = partsOf(people, 'audio')
+  const ranked = places.audio > 1 ? rankVoices(room, sounds, before.audio) : rankOne(room, sounds, video[0])
+  return { video, audio: seat(ranked, before.audio, places.audio) }
 }
 
-/** Of each participant the track of a kind that was published first, those to be preferred first. */
-function candidates (room: Room, kind: MediaKind, { wanted }: Audience): Part[] {
-  const one = wanted === undefined ? undefined : room.find(wanted)
-  const owners = wanted === undefined ? [...room.participants.values()] : one ? [one] : []
-  return owners.map(owner => ({ owner, track: owner.tracks.values().find(track => track.codec.kind === kind) })).filter(hasTrack)
+function ownersFor (room: Room, { wanted, self }: Audience): Participant[] {
+  if (wanted !== undefined) return [room.find(wanted)].filter(owner => owner !== undefined)
+  const isSelf = ({ info: { identity } }: Participant): boolean => self !== undefined && (identity === self || identity === self + SCREEN_MARK)
+  return [...room.participants.values()].filter(owner => !isSelf(owner))
+}
+
+/** Of each participant the track of a kind that was published first. */
+const partsOf = (owners: readonly Participant[], kind: MediaKind): Part[] =>
+  owners.map(owner => ({ owner, track: owner.tracks.values().find(track => track.codec.kind === kind) })).filter(hasTrack)
+
+/** The one sound there is room for: of who holds the floor; while nobody is known to, the voice that belongs to the picture. */
+function rankOne ({ speakers }: Room, sounds: readonly Part[], seen: Part | undefined): readonly Part[] {
+  if (speakers.dominant || !seen) return sounds
+  return sounds.toSorted((a, b) => Number(b.owner === seen.owner) - Number(a.owner === seen.owner))
+}
+
+/**
+ * Who speaks is heard: in the place of whoever has been silent longest, never of another speaker. A publisher that does not say
+ * how loud it is may always be speaking.
+ */
+function rankVoices ({ speakers }: Room, sounds: readonly Part[], before: readonly (Part | undefined)[]): readonly Part[] {
+  const claimOf = ({ owner, track }: Part): number => {
+    const mayBeSpeaking = track.audioLevel === undefined || speakers.isSpeaking(owner)
+    return (mayBeSpeaking ? 2 : 0) + (before.some(part => part?.owner === owner) ? 1 : 0)
+  }
+  return sounds.toSorted((a, b) => claimOf(b) - claimOf(a) || speakers.spokeAt(b.owner) - speakers.spokeAt(a.owner) || 0)
 }
 
 const hasTrack = (part: { owner: Participant, track: Track | undefined }): part is Part => part.track !== undefined
@@ -48,14 +75,14 @@ function seat (ranked: readonly Part[], before: readonly (Part | undefined)[], p
 }
 
 /**
- * Decides for one viewer who is shown in which section, as people come and go. One that leaves and returns is the same, by
+ * Decides for one viewer who is shown in which section, as people come, speak and go. One that leaves and returns is the same, by
  * identity.
  */
 export class Stage implements RoomWatcher, Disposable {
   readonly #room: Room
   readonly #audience: Audience
   readonly #changed: (scene: Scene) => void
-  readonly #watching: Disposable
+  readonly #stack: Disposable
   #scene: Scene
 
   /** @param changed called with what there is to show now, and each time that changes. */
@@ -63,8 +90,11 @@ export class Stage implements RoomWatcher, Disposable {
     this.#room = room
     this.#audience = audience
     this.#changed = () => {} // Nobody needs to hear of the room's contents piece by piece.
+    using stack = new DisposableStack()
+    if (audience.wanted === undefined) stack.use(room.speakers.follow(() => this.#recast()))
     this.#scene = cast(room, audience)
-    this.#watching = room.watch(this)
+    stack.use(room.watch(this))
+    this.#stack = stack.move()
     this.#changed = changed
     changed(this.#scene)
   }
@@ -74,7 +104,7 @@ export class Stage implements RoomWatcher, Disposable {
   trackAdded (): void { this.#recast() }
   trackRemoved (): void { this.#recast() }
 
-  [Symbol.dispose] (): void { this.#watching[Symbol.dispose]() }
+  [Symbol.dispose] (): void { this.#stack[Symbol.dispose]() }
 
   #recast (): void {
     const before = this.#scene

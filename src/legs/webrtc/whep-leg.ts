@@ -26,6 +26,8 @@ export type WhepLegOptions = {
   readonly viewing: Viewing
   /** Identity or id of the participant to show; without, whoever is there. */
   readonly wanted: string | undefined
+  /** The viewer's own identity, where it is known. */
+  readonly self?: string | undefined
   readonly cname: string
   readonly transcode: Transcode
   readonly settings: WebRtcSettings
@@ -52,7 +54,7 @@ export class WhepLeg implements Leg {
   }
 
   async run (room: Room, { signal, log, live }: LegContext): Promise<void> {
-    const { transport, viewing: { viewed }, clock, wanted, settings: { connectTimeoutMs } } = this.#options
+    const { transport, viewing: { viewed }, clock, wanted, self, settings: { connectTimeoutMs } } = this.#options
     await using stack = new AsyncDisposableStack()
     stack.use(transport)
     const tally = new Tally(log, clock)
@@ -62,7 +64,7 @@ export class WhepLeg implements Leg {
     stack.defer(() => this.#sayGoodbye())
     stack.use(this.#reportRegularly())
     const placesOf = (kind: ViewedSection['kind']): number => viewed.filter(section => section.kind === kind).length
-    const audience = { wanted, places: { video: placesOf('video'), audio: placesOf('audio') } }
+    const audience = { wanted, self, places: { video: placesOf('video'), audio: placesOf('audio') } }
     this.#stage = stack.use(new Stage(room, audience, scene => this.#show(scene, log)))
     stack.defer(() => this.#grace?.[Symbol.dispose]())
     live()

@@ -27,16 +27,19 @@ export type WebRtcRoutesOptions = {
   readonly authorize: (request: FastifyRequest, action: 'publish' | 'view', room: string) => Promise<{ readonly identity?: string | undefined }>
 }
 
-type ViewRequest = { Params: { room: string }, Querystring: { participant?: string } }
+type ViewRequest = { Params: { room: string }, Querystring: { participant?: string, identity?: string } }
 
 /**
- * WHEP (draft-ietf-wish-whep-04): `POST /whep/{room}[?participant=]` answers an offer, `DELETE` on the URL it returns ends the
- * session. A Fastify plugin; its errors are AppErrors, printed by whoever registers it.
+ * WHEP (draft-ietf-wish-whep-04): `POST /whep/{room}[?participant=][&identity=]` answers an offer, `DELETE` on the URL it returns
+ * ends the session. A Fastify plugin; its errors are AppErrors, printed by whoever registers it.
  */
 export async function whepRoutes (app: FastifyInstance, options: WebRtcRoutesOptions): Promise<void> {
   const sessions = new HttpSessions()
   takeSdp(app)
-  const mayView = async (request: FastifyRequest<ViewRequest>): Promise<void> => { await options.authorize(request, 'view', request.params.room) }
+  const mayView = async (request: FastifyRequest<ViewRequest>): Promise<void> => {
+    const { identity } = await options.authorize(request, 'view', request.params.room)
+    if (identity !== undefined) request.query.identity ??= identity
+  }
   app.post<ViewRequest>('/whep/:room', { onRequest: mayView }, (request, reply) => watch(request, reply, options, sessions))
   commonRoutes(app, {
     path: '/whep',
@@ -51,9 +54,9 @@ export async function whepRoutes (app: FastifyInstance, options: WebRtcRoutesOpt
 
 async function watch (request: FastifyRequest<ViewRequest>, reply: FastifyReply, options: WebRtcRoutesOptions, sessions: HttpSessions): Promise<FastifyReply> {
   const { bridge, transports, transcode, settings, clock } = options
-  const { params: { room }, query: { participant: wanted } } = request
+  const { params: { room }, query: { participant: wanted, identity: self } } = request
   const offer = parseOffer(offerIn(request))
-  const audience = { wanted, places: placesIn(offer, wanted) }
+  const audience = { wanted, self, places: placesIn(offer, wanted) }
   const scene = await sceneIn(options, room, audience)
   if (!scene) {
     // Section 4.4: 409 with Retry-After until there is something to watch.
@@ -63,7 +66,7 @@ async function watch (request: FastifyRequest<ViewRequest>, reply: FastifyReply,
   const cname = [...scene.video, ...scene.audio].find(part => part !== undefined)!.owner.info.id
   const viewing = negotiateViewing(offer, scene, cname)
   const transport = transports.accept(offer.transport, request.ip)
-  const leg = new WhepLeg({ transport, viewing, wanted, cname, transcode, settings, clock })
+  const leg = new WhepLeg({ transport, viewing, wanted, self, cname, transcode, settings, clock })
   const session = await bridge.admit(leg, { room, remoteAddress: request.ip }).catch(async error => {
     await transport.close()
     throw error

@@ -5,6 +5,7 @@ import { messageOf } from '../../lib/errors.ts'
 import { Tally } from '../../lib/log.ts'
 import { isRtcp, parseRtcp, printRtcp } from '../../media/rtcp/compound.ts'
 import type { RtcpPacket } from '../../media/rtcp/packet.ts'
+import { ExtensionUri } from '../../protocols/webrtc/sdp-types.ts'
 import type { Transport } from '../../protocols/webrtc/transport.ts'
 import type { Leg, LegContext, LegStats } from '../../room/leg.ts'
 import type { Participant, Room } from '../../room/room.ts'
@@ -73,9 +74,10 @@ export class WhipLeg implements Leg {
     return new Demux({
       sections,
       clock,
-      open: ({ mid, codec, negotiated }, ssrc, rid) => new Intake({
+      open: ({ mid, codec, negotiated, extensions }, ssrc, rid) => new Intake({
         layers: layers.get(mid)!, rid, codec, ssrc, clock, skew: this.#skew,
         repairs: negotiated.codec.feedback.includes('nack'),
+        audioLevelId: codec.kind === 'audio' ? extensions.find(({ uri }) => uri === ExtensionUri.audioLevel)?.id : undefined,
         askForPicture: media => this.#send([{ type: 'pli', sender: this.#ssrc, media }])
       })
     })
