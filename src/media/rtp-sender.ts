@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { ExtensionBlock } from './header-extensions.ts'
 import { ntpMiddle, ntpOf } from './ntp.ts'
 import { PacketHistory } from './packet-history.ts'
+import type { Redundancy } from './redundancy.ts'
 import { Rewriter } from './rewriter.ts'
 import type { ReportBlock, SenderReport } from './rtcp/packet.ts'
 import { type RtpPacket, timestampDistance } from './rtp-packet.ts'
@@ -24,6 +25,8 @@ export type SenderOptions = {
   readonly clockRate: number
   /** Answers to NACKs go out as a stream of their own (RFC 4588), where the receiver agreed to it. */
   readonly rtx?: { readonly ssrc: number, readonly payloadType: number } | undefined
+  /** What packets repeat of those before them, where the receiver agreed to it. */
+  readonly redundancy?: Redundancy | undefined
   /** What each packet says in its header, retransmissions included. */
   readonly extensions?: ExtensionBlock | undefined
   /** Numbers the packets of all streams of one transport together. */
@@ -85,7 +88,7 @@ export class RtpSender {
   #sendNumbered (packet: RtpPacket, timestamp: number, now: number): void {
     const { sequenceNumber } = this.rewriter
     this.#history.add(packet, sequenceNumber, timestamp, now)
-    const bytes = this.#print(packet, sequenceNumber, timestamp)
+    const bytes = this.#printRed(packet, sequenceNumber, timestamp) ?? this.#print(packet, sequenceNumber, timestamp)
     this.#send(bytes, now)
     this.packets++
     this.#payloadBytes += bytes.length - this.#headerBytes
@@ -98,6 +101,15 @@ export class RtpSender {
     const { ssrc, payloadType } = this.#options
     this.#printHeader(packet.marker, payloadType, sequenceNumber, timestamp, ssrc)
     return this.#printPayload(packet, this.#headerBytes)
+  }
+
+  /** @returns undefined where the packet repeats nothing */
+  #printRed (packet: RtpPacket, sequenceNumber: number, timestamp: number): Buffer | undefined {
+    const { redundancy } = this.#options
+    const end = redundancy?.print(packet, timestamp, scratch, this.#headerBytes)
+    if (end === undefined) return undefined
+    this.#printHeader(packet.marker, redundancy!.payloadType, sequenceNumber, timestamp, this.ssrc)
+    return scratch.subarray(0, end)
   }
 
   /** Answers a NACK, as far as history and budget allow. */

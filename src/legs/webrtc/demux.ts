@@ -18,6 +18,9 @@ export type DemuxOptions = {
   readonly open: (section: PublishedSection, ssrc: number, rid: string) => Intake
 }
 
+/** How packets of a payload type are read: as they are, as retransmissions, or as redundant audio. */
+type Form = 'plain' | 'repair' | 'red'
+
 type Slot = { readonly section: PublishedSection, readonly rid: string, intake: Intake | undefined, heardAt: number }
 
 /**
@@ -30,7 +33,7 @@ export class Demux implements Disposable {
   strays = 0
   readonly #options: DemuxOptions
   readonly #slots: readonly Slot[]
-  readonly #byPayloadType = new Map<number, { slots: readonly Slot[], repair: boolean }>()
+  readonly #byPayloadType = new Map<number, { slots: readonly Slot[], form: Form }>()
   /** Sources of layers, those of their retransmissions among them. */
   readonly #bySource = new Map<number, Slot>()
   readonly #ridId: number | undefined
@@ -42,9 +45,10 @@ export class Demux implements Disposable {
     this.#slots = options.sections.flatMap(section => (section.rids.length > 0 ? section.rids : ['']).map(rid => ({ section, rid, intake: undefined, heardAt: -Infinity })))
     for (const section of options.sections) {
       const slots = this.#slots.filter(slot => slot.section === section)
-      const { codec, rtx } = section.negotiated
-      this.#byPayloadType.set(codec.payloadType, { slots, repair: false })
-      if (rtx) this.#byPayloadType.set(rtx.payloadType, { slots, repair: true })
+      const { codec, rtx, red } = section.negotiated
+      this.#byPayloadType.set(codec.payloadType, { slots, form: 'plain' })
+      if (rtx) this.#byPayloadType.set(rtx.payloadType, { slots, form: 'repair' })
+      if (red) this.#byPayloadType.set(red.payloadType, { slots, form: 'red' })
     }
     const extensions = options.sections.flatMap(section => section.extensions)
     const idOf = (wanted: string): number | undefined => extensions.find(({ uri }) => uri === wanted)?.id
@@ -63,11 +67,13 @@ export class Demux implements Disposable {
     this.#noteArrival(packet, now)
     const found = this.#byPayloadType.get(packet.payloadType)
     if (!found) { this.strays++; return }
-    const { slots, repair } = found
-    const slot = slots.length === 1 ? slots[0]! : this.#layerOf(packet, slots, repair)
+    const { slots, form } = found
+    const slot = slots.length === 1 ? slots[0]! : this.#layerOf(packet, slots, form === 'repair')
     if (!slot) { this.strays++; return }
-    if (repair) slot.intake?.takeRepair(packet, now)
-    else this.#intakeFor(slot, packet.ssrc, now)?.take(packet, now)
+    if (form === 'repair') { slot.intake?.takeRepair(packet, now); return }
+    const intake = this.#intakeFor(slot, packet.ssrc, now)
+    if (form === 'plain') intake?.take(packet, now)
+    else if (intake && !intake.takeRed(packet, now)) this.strays++
   }
 
   #layerOf (packet: RtpPacket, slots: readonly Slot[], repair: boolean): Slot | undefined {

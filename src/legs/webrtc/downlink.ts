@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { BandwidthEstimator } from '../../media/bandwidth/estimator.ts'
 import { LayerChooser } from '../../media/bandwidth/layer-chooser.ts'
+import { RedundancyChooser } from '../../media/bandwidth/redundancy-chooser.ts'
 import { SendLedger } from '../../media/bandwidth/send-ledger.ts'
 import { ExtensionBlock, type ExtensionElement, playoutDelay } from '../../media/header-extensions.ts'
 import type { TransportFeedback } from '../../media/rtcp/packet.ts'
@@ -27,6 +28,7 @@ export class Downlink {
   readonly #clock: Clock
   #reported = false
   readonly #choosers = new Map<Outlet, LayerChooser>()
+  readonly #redundancy = new RedundancyChooser()
 
   constructor (clock: Clock) { this.#clock = clock }
 
@@ -48,7 +50,7 @@ export class Downlink {
   steer (outlets: readonly Outlet[]): void {
     const pictures = outlets.filter(({ codec, track }) => codec.kind === 'video' && track !== undefined)
     const { bitrate } = this.#estimator
-    let budget = bitrate === undefined ? undefined : bitrate - SOUND_RESERVE * (outlets.length - pictures.length)
+    let budget = bitrate === undefined ? undefined : bitrate - SOUND_RESERVE * (1 + this.#redundancy.depth) * (outlets.length - pictures.length)
     for (const [index, picture] of pictures.entries()) {
       const share = budget === undefined ? undefined : budget / (pictures.length - index)
       const sent = this.#steerOne(picture, share)
@@ -75,6 +77,13 @@ export class Downlink {
     const chooser = new LayerChooser(layers, this.#clock.now())
     this.#choosers.set(outlet, chooser)
     return chooser
+  }
+
+  /** Has the sounds repeat as much as the path loses. Who reports no arrivals tells the loss of each stream. */
+  protect (outlets: readonly Outlet[]): void {
+    const told = (): number => Math.max(0, ...outlets.map(({ sender: { quality } }) => quality?.lossFraction ?? 0))
+    this.#redundancy.update(this.#reported ? this.#estimator.lossFraction : told(), this.#clock.now())
+    for (const { redundancy } of outlets) if (redundancy) redundancy.depth = this.#redundancy.depth
   }
 
   /** For the session's status; undefined where the viewer reports nothing. */

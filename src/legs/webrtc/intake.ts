@@ -4,6 +4,7 @@ import type { Codec } from '../../media/codec.ts'
 import { NackGenerator } from '../../media/nack-generator.ts'
 import { wallOf } from '../../media/ntp.ts'
 import { Reception } from '../../media/reception.ts'
+import { RedReader } from '../../media/red-reader.ts'
 import type { ReportBlock, SenderReport } from '../../media/rtcp/packet.ts'
 import { RtpPacket } from '../../media/rtp-packet.ts'
 import type { Track } from '../../room/track.ts'
@@ -18,6 +19,8 @@ export type IntakeOptions = {
   readonly rid: string
   readonly codec: Codec
   readonly ssrc: number
+  /** Of Opus inside redundant audio, if that was agreed on. */
+  readonly opusInRed: number | undefined
   /** Whether the publisher sends again what it is asked for. */
   readonly repairs: boolean
   /** Under which header extension the publisher says how loud a packet is, if it does. */
@@ -45,9 +48,12 @@ export class Intake implements Disposable {
   readonly rid: string
   readonly reception: Reception
   repaired = 0
+  /** Lost, and taken from a later packet that repeated them. */
+  restored = 0
   picturesAskedFor = 0
   readonly #options: IntakeOptions
   readonly #nacks = new NackGenerator()
+  readonly #red: RedReader | undefined
   #track: Track | undefined
   #pictureAskedAt = -Infinity
   #pictureDue: Disposable | undefined
@@ -61,6 +67,7 @@ export class Intake implements Disposable {
     this.codec = options.codec
     this.rid = options.rid
     this.reception = new Reception(options.codec.clockRate)
+    this.#red = options.opusInRed === undefined ? undefined : new RedReader(options.opusInRed)
   }
 
   get track (): Track | undefined { return this.#track }
@@ -68,6 +75,30 @@ export class Intake implements Disposable {
   take (packet: RtpPacket, now: number): void {
     this.reception.add(packet, now)
     this.#nacks.add(packet.sequenceNumber, now)
+    if (!this.#red?.wasRestored(packet.sequenceNumber)) this.#pass(packet, now)
+  }
+
+  /**
+   * A packet of redundant audio: the room gets what would have come without, as if nothing had been lost.
+   * @returns false for one that cannot be read
+   */
+  takeRed (packet: RtpPacket, now: number): boolean {
+    const unpacked = this.#red?.read(packet)
+    if (!unpacked) return false
+    const { primary, repeated } = unpacked
+    this.reception.add(packet, now)
+    this.#nacks.add(primary.sequenceNumber, now)
+    for (const earlier of repeated) {
+      if (!this.#nacks.add(earlier.sequenceNumber, now)) continue // Nobody misses it.
+      this.restored++
+      this.#red!.restored(earlier.sequenceNumber)
+      this.#publish().write(earlier)
+    }
+    if (!this.#red!.wasRestored(primary.sequenceNumber)) this.#pass(primary, now)
+    return true
+  }
+
+  #pass (packet: RtpPacket, now: number): void {
     const track = this.#publish()
     const { audioLevelId } = this.#options
     const level = audioLevelId === undefined ? undefined : audioLevelOf(packet, audioLevelId)
@@ -94,8 +125,8 @@ export class Intake implements Disposable {
 
   /** What to ask the publisher for again. Loss beyond repair costs video its picture: then a new one is asked for. */
   missing (now: number): number[] {
-    if (!this.#options.repairs) return []
     const due = this.#nacks.due(now)
+    if (!this.#options.repairs) return []
     if (this.#nacks.abandoned > this.#abandoned && this.codec.kind === 'video') this.askForPicture()
     this.#abandoned = this.#nacks.abandoned
     return due

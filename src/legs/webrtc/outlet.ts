@@ -6,6 +6,7 @@ import { startsKeyframe } from '../../media/keyframes.ts'
 import { LiveStart } from '../../media/live-start.ts'
 import type { SenderReport } from '../../media/rtcp/packet.ts'
 import type { RtpPacket } from '../../media/rtp-packet.ts'
+import { Redundancy } from '../../media/redundancy.ts'
 import { RtpSender, type TransportNumbers } from '../../media/rtp-sender.ts'
 import { wallTimeOf } from '../../media/time-reference.ts'
 import type { NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
@@ -41,6 +42,7 @@ export type OutletOptions = {
 export class Outlet implements PacketSink, Disposable {
   readonly codec: Codec
   readonly sender: RtpSender
+  readonly redundancy: Redundancy | undefined
   framesFromBacklog = 0
   picturesLost = 0
   layerSwitches = 0
@@ -61,9 +63,10 @@ export class Outlet implements PacketSink, Disposable {
     this.codec = codec
     this.#clock = clock
     this.#failed = failed
-    const { codec: { payloadType }, rtx } = negotiated
+    const { codec: { payloadType }, rtx, red } = negotiated
+    this.redundancy = red && new Redundancy(red.payloadType, payloadType)
     const repair = rtx && rtxSsrc !== undefined ? { ssrc: rtxSsrc, payloadType: rtx.payloadType } : undefined
-    this.sender = new RtpSender({ ssrc, payloadType, clockRate: codec.clockRate, rtx: repair, extensions, numbers, clock, send })
+    this.sender = new RtpSender({ ssrc, payloadType, clockRate: codec.clockRate, rtx: repair, redundancy: this.redundancy, extensions, numbers, clock, send })
   }
 
   /** What is shown. */

@@ -36,6 +36,7 @@ function describe (codec: string, intakes: readonly Intake[]): Record<string, un
     lost: sum(intakes, ({ reception }) => reception.lost),
     jitterMs: Math.max(...intakes.map(({ reception }) => reception.jitterMs)),
     repaired: sum(intakes, ({ repaired }) => repaired),
+    ...first.codec.kind === 'audio' ? { restored: sum(intakes, ({ restored }) => restored) } : {},
     ...first.codec.kind === 'video' ? { plis: sum(intakes, ({ picturesAskedFor }) => picturesAskedFor) } : {},
     ...first.rid === '' ? {} : { layers: intakes.map(({ rid, track }) => ({ rid, bitrate: track?.bitrate ?? 0 })) }
   }

@@ -1,7 +1,7 @@
 import { AppError } from '../../lib/errors.ts'
 import { type Codec, codec, type CodecName, codecTable, type MediaKind } from '../../media/codec.ts'
 import type { AnswerSection } from '../../protocols/webrtc/sdp-answer.ts'
-import { findCodec, type NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
+import { codecsToReceive, describeOpusDecoder, findCodec, type NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
 import { ExtensionUri, type HeaderExtension, type Offer, type OfferedSection } from '../../protocols/webrtc/sdp-types.ts'
 import { orderLayers } from './layers.ts'
 
@@ -42,9 +42,9 @@ export function negotiatePublishing (offer: Offer): Publishing {
     const section = receive(offered, kind)
     if (!section) throw new AppError('no_common_codec', `None of the ${kind} codecs offered is accepted here: ${preferred[kind].join(', ')}.`)
     published.push(section)
-    const { negotiated: { codec: chosen, rtx }, extensions, rids } = section
+    const { negotiated, extensions, rids } = section
     const receiveRids = offered.sendRids.filter(rid => rids.includes(rid))
-    return { offered, direction: 'recvonly', codecs: rtx ? [chosen, rtx] : [chosen], extensions, receiveRids }
+    return { offered, direction: 'recvonly', codecs: codecsToReceive(negotiated), extensions, receiveRids }
   })
   if (published.length === 0) throw new AppError('unprocessable_sdp', 'The offer has neither audio nor video: there is nothing to publish.')
   return { sections, published }
@@ -52,8 +52,9 @@ export function negotiatePublishing (offer: Offer): Publishing {
 
 function receive (offered: OfferedSection, kind: MediaKind): PublishedSection | undefined {
   for (const name of preferred[kind]) {
-    const negotiated = findCodec(offered, codec(name), feedback)
-    if (!negotiated) continue
+    const found = findCodec(offered, codec(name), feedback)
+    if (!found) continue
+    const negotiated = name === 'opus' ? { ...found, codec: describeOpusDecoder(found.codec) } : found
     const { codec: { parameters, channels } } = negotiated
     const known = codec(name, { clockRate: codecTable[name].clockRate, parameters, ...kind === 'audio' ? { channels } : {} })
     const extensions = offered.extensions.filter(({ uri }) => wantedExtensions.has(uri))

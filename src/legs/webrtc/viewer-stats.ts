@@ -46,7 +46,7 @@ function describe ({ kind, mid, place, codec, negotiated }: ViewedSection, outle
   const participant = scene?.[kind][place]?.owner.info.identity
   const common = { mid, kind, participant, codec: codec.name, payloadType, negotiated: name, retransmission: rtx ? 'rtx' : 'plain' }
   if (!outlet) return common
-  const { sender: { packets, resent, nacked, refused, quality }, picturesLost, framesFromBacklog, layerSwitches, track, layer } = outlet
+  const { sender: { packets, resent, nacked, refused, quality }, picturesLost, framesFromBacklog, layerSwitches, track, layer, redundancy } = outlet
   const layers = track?.layers ?? []
   return {
     ...common,
@@ -56,6 +56,7 @@ function describe ({ kind, mid, place, codec, negotiated }: ViewedSection, outle
     resent,
     nacks: nacked,
     sendFailures: refused,
+    ...redundancy ? { repeatedFrames: redundancy.depth } : {},
     ...kind === 'video' ? { plis: picturesLost, framesFromBacklog } : {},
     ...layer && layers.length > 0 ? { layer: layers.indexOf(layer), layerBitrates: layers.map(({ bitrate }) => bitrate ?? 0), layerSwitches } : {},
     ...quality ? { lossFraction: quality.lossFraction, lost: quality.lost, jitterMs: quality.jitterMs, roundTripMs: quality.roundTripMs } : {}

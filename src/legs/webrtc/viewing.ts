@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { AppError } from '../../lib/errors.ts'
 import { type Codec, codec, type MediaKind, opus } from '../../media/codec.ts'
 import type { AnswerSection, SentStream } from '../../protocols/webrtc/sdp-answer.ts'
-import { findCodec, type NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
+import { codecsToSend, findCodec, type NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
 import { ExtensionUri, type HeaderExtension, type Offer, type OfferedSection } from '../../protocols/webrtc/sdp-types.ts'
 import type { Audience, Scene } from './stage.ts'
 
@@ -61,8 +61,8 @@ export function negotiateViewing (offer: Offer, scene: Scene, cname: string): Vi
     const view = kind && place < scene[kind].length && receives(offered) ? viewOf(offered, { kind, index, place }, scene, cname) : undefined
     if (!view) return { offered, rejected: true }
     viewed.push(view)
-    const { negotiated: { codec: chosen, rtx }, stream, extensions } = view
-    return { offered, direction: 'sendonly', codecs: rtx ? [chosen, rtx] : [chosen], extensions, stream }
+    const { negotiated, stream, extensions } = view
+    return { offered, direction: 'sendonly', codecs: codecsToSend(negotiated), extensions, stream }
   })
   if (viewed.length === 0) throw nothingToSend(offer, scene)
   return { sections, viewed }

@@ -149,6 +149,7 @@ export class WhepLeg implements Leg {
 
   #steer (): void {
     this.#downlink.steer(this.#outlets)
+    this.#downlink.protect(this.#outlets)
   }
 
   #outletOf (ssrc: number): Outlet | undefined { return this.#outlets.find(outlet => outlet.sender.ssrc === ssrc) }

@@ -78,6 +78,7 @@ export class WhipLeg implements Leg {
         layers: layers.get(mid)!, rid, codec, ssrc, clock, skew: this.#skew,
         repairs: negotiated.codec.feedback.includes('nack'),
         audioLevelId: codec.kind === 'audio' ? extensions.find(({ uri }) => uri === ExtensionUri.audioLevel)?.id : undefined,
+        opusInRed: negotiated.red && negotiated.codec.payloadType,
         askForPicture: media => this.#send([{ type: 'pli', sender: this.#ssrc, media }])
       })
     })

@@ -4,8 +4,8 @@ import type { OfferedSection, SdpCodec } from './sdp-types.ts'
 /** Feedback both sides of ours speak; `transport-cc` and `goog-remb` are added by whoever uses them. */
 const spokenFeedback = new Set(['nack', 'nack pli', 'ccm fir'])
 
-/** A codec to send or receive, with its retransmissions if both sides can. */
-export type NegotiatedCodec = { readonly codec: SdpCodec, readonly rtx: SdpCodec | undefined }
+/** A codec to send or receive, with its retransmissions (RFC 4588) and its redundant form (RFC 2198) if both sides can. */
+export type NegotiatedCodec = { readonly codec: SdpCodec, readonly rtx: SdpCodec | undefined, readonly red: SdpCodec | undefined }
 
 /**
  * The offered payload type that carries a codec. For H.264 only packetization mode 1 will do, and among those the profile that is
@@ -19,7 +19,30 @@ export function findCodec (section: OfferedSection, wanted: Codec, feedback: Rea
   if (!best) return undefined
   const codec = { ...best, feedback: best.feedback.filter(kind => feedback.has(kind)) }
   const rtx = codec.feedback.includes('nack') ? section.codecs.find(c => c.name === 'rtx' && c.parameters.apt === String(best.payloadType)) : undefined
-  return { codec, rtx: rtx && { ...rtx, feedback: [] } }
+  return { codec, rtx: rtx && { ...rtx, feedback: [] }, red: name === 'opus' ? redOf(section, best) : undefined }
+}
+
+/** The format parameters of RED are the payload types it may hold, `111/111` (RFC 2198 section 5): nothing but the codec will do. */
+function redOf ({ codecs }: OfferedSection, { payloadType, clockRate, channels }: SdpCodec): SdpCodec | undefined {
+  const red = codecs.find(({ name, parameters, ...offered }) => name === 'red' && offered.clockRate === clockRate && offered.channels === channels &&
+    Object.keys(parameters).join().split('/').every(held => held === String(payloadType)))
+  return red && { ...red, feedback: [] }
+}
+
+/** What an answer asks for, best first: libwebrtc sends RED where it stands before its codec. */
+export const codecsToReceive = ({ codec, rtx, red }: NegotiatedCodec): SdpCodec[] => [red, codec, rtx].filter(part => part !== undefined)
+/** What an answer announces. */
+export const codecsToSend = ({ codec, rtx, red }: NegotiatedCodec): SdpCodec[] => [codec, rtx, red].filter(part => part !== undefined)
+
+/**
+ * An Opus decoder as it is described to a publisher (RFC 7587 section 6.1). What the offer says is the publisher's wish for its own
+ * ears: of that, what it will send in is asked for in return. Lost packets are made up for from the next, wherever they are played.
+ */
+export function describeOpusDecoder (offered: SdpCodec): SdpCodec {
+  const { minptime, ptime, usedtx, maxaveragebitrate, stereo, 'sprop-stereo': sendsStereo } = offered.parameters
+  const wishes = { minptime, ptime, usedtx, maxaveragebitrate, stereo: stereo === '1' || sendsStereo === '1' ? '1' : undefined }
+  const parameters = Object.fromEntries(Object.entries(wishes).filter((entry): entry is [string, string] => entry[1] !== undefined))
+  return { ...offered, parameters: { ...parameters, useinbandfec: '1' } }
 }
 
 function fits (name: string, { parameters }: SdpCodec, wanted: Codec): boolean {

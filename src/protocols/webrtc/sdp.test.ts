@@ -7,7 +7,7 @@ import { AppError } from '../../lib/errors.ts'
 import { codec, opus } from '../../media/codec.ts'
 import { parseCandidate, printCandidate } from './candidate.ts'
 import { type AnswerSection, printAnswer } from './sdp-answer.ts'
-import { findCodec } from './sdp-codecs.ts'
+import { describeOpusDecoder, findCodec } from './sdp-codecs.ts'
 import { MAX_SDP_BYTES, parseOffer } from './sdp-offer.ts'
 import { ExtensionUri, type Offer } from './sdp-types.ts'
 
@@ -47,6 +47,21 @@ test('H.264 is matched by packetization mode and the nearest profile, with its r
   assert.equal(findCodec(video, opus), undefined)
   assert.equal(findCodec(video, codec('AV1'))?.codec.parameters.profile, '0')
   assert.equal(findCodec(video, codec('H265')), undefined)
+})
+
+test('Opus is matched with its redundant form, if that holds nothing else', () => {
+  const redOf = (sdp: string) => findCodec(parseOffer(sdp).sections[0]!, opus)?.red?.payloadType
+  assert.equal(redOf(viewer), 63)
+  assert.equal(redOf(viewer.replace('a=fmtp:63 111/111', 'a=fmtp:63 111/0')), undefined)
+  assert.equal(redOf(viewer.replace('a=fmtp:63 111/111\r\n', '')), undefined)
+  assert.equal(redOf(viewer.replace('red/48000/2', 'red/8000')), undefined)
+})
+
+test('what is asked of an Opus publisher: what it can send, and forward error correction', () => {
+  const asked = (fmtp: string) => describeOpusDecoder(findCodec(parseOffer(publisher.replace('minptime=10;useinbandfec=1', fmtp)).sections[0]!, opus)!.codec).parameters
+  assert.deepEqual(asked('minptime=10'), { minptime: '10', useinbandfec: '1' })
+  assert.deepEqual(asked('sprop-stereo=1;useinbandfec=0;usedtx=1;maxplaybackrate=16000'), { usedtx: '1', stereo: '1', useinbandfec: '1' })
+  assert.deepEqual(asked('stereo=1;maxaveragebitrate=128000'), { maxaveragebitrate: '128000', stereo: '1', useinbandfec: '1' })
 })
 
 function answerTo (offer: Offer): string {
