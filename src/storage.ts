@@ -1,7 +1,7 @@
 import type { Config } from './config/load.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Logger } from './lib/log.ts'
-import { folderKey } from './store/data-folder.ts'
+import { folderKey } from './store/kept-secret.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import type { Cache } from './store/cache.ts'
 import { Events } from './store/events.ts'

@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { Selectable } from 'kysely'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
-import { keptSecret } from './data-folder.ts'
+import { keptSecret } from './kept-secret.ts'
 import type { Database } from './database.ts'
 import type { Tables } from './tables.ts'
 

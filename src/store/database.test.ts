@@ -9,7 +9,6 @@ import { StoreWriter } from '../../test/support/store-writer.ts'
 import { prefill, type Store, storeRows, temporaryFolder } from '../../test/support/stores.ts'
 import { systemClock as clock } from '../lib/clock.ts'
 import { createLogger, silentLogger as log } from '../lib/log.ts'
-import { lockFolder } from './data-folder.ts'
 import { type Database, openDatabase } from './database.ts'
 import { parseDatabaseUrl } from './database-url.ts'
 import { StoreJournal } from './journal.ts'
@@ -32,14 +31,6 @@ test('DATABASE_URL is read in both spellings, and shown without credentials', ()
   for (const bad of ['', 'mysql://h/d', 'jdbc:mysql://h/d', 'postgresql://canary:x@h:port/d', 'host/db']) {
     assert.throws(() => parseDatabaseUrl(bad), (error: Error) => error.message.startsWith('DATABASE_URL: expected') && !error.message.includes('canary'))
   }
-})
-
-test('a folder has one holder; the lock of a dead one is taken over', () => {
-  using folder = temporaryFolder()
-  const lock = lockFolder(folder.path)
-  assert.throws(() => lockFolder(folder.path), { code: 'conflict', message: new RegExp(`${folder.path} is in use by process ${process.pid}`) })
-  lock[Symbol.dispose]()
-  lockFolder(folder.path)[Symbol.dispose]()
 })
 
 for (const row of storeRows()) {

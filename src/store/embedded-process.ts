@@ -3,7 +3,7 @@ import { PGlite } from '@electric-sql/pglite'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError, messageOf } from '../lib/errors.ts'
-import { lockFolder } from './data-folder.ts'
+import { lockFolder } from './folder-lock.ts'
 import { Gateway } from './embedded-gateway.ts'
 
 /** The parent asks to close; the child says where it listens, or why it cannot. */
