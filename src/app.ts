@@ -137,7 +137,7 @@ export class App implements AsyncDisposable {
 
     const recordings = config.recording.enabled ? stack.use(await this.#openRecordings(bridge, storage, transcode)) : undefined
     const rtmp = config.rtmp.enabled ? await this.#openRtmp(bridge, storage) : undefined
-    const transports = stack.use(await this.#openTransports())
+    const transports = await this.#openTransports()
     const dependencies = stack.use(new Dependencies({ checks: checksOf(config, storage, dashboard), clock, log, intervalMs: config.health.checkInterval, timeoutMs: config.health.dependencyTimeout }))
     doubt(dependencies, storage)
     const { auth, keyFile, isFirstRun } = await openAccess({ config, database: storage.database, clock, log, fetch: (url, init) => dialer.fetch('service')(url, init) })
@@ -170,6 +170,7 @@ export class App implements AsyncDisposable {
       rtmpUrl: rtmp && rtmpUrl('localhost', rtmp.port),
       metricsUrl: control.metricsPort === undefined ? undefined : `http://localhost:${control.metricsPort}${config.metrics.prometheus.path}`,
       mediaPort: transports.port,
+      mediaTcpPort: transports.tcpPort,
       dataDir: config.service.dataDir,
       keyFile,
       loginToken,
@@ -248,10 +249,12 @@ export class App implements AsyncDisposable {
     return { record: entry => { trail.record(entry); file?.record(entry) } }
   }
 
-  #openTransports (): Promise<TransportHub> {
-    const { host, udpPort: port, publicIps } = this.#config.media
+  async #openTransports (): Promise<TransportHub> {
+    const { host, udpPort: port, publicIps, tcpEnabled, tcpPort } = this.#config.media
     const options = { port, announcedAddresses: publicIps, bindAddress: host }
-    return listening({ what: 'WebRTC media (UDP)', port, setting: 'MEDIA_UDP_PORT' }, () => TransportHub.open(options))
+    const transports = this.#stack.use(await listening({ what: 'WebRTC media (UDP)', port, setting: 'MEDIA_UDP_PORT' }, () => TransportHub.open(options)))
+    if (tcpEnabled) await listening({ what: 'WebRTC media (TCP)', port: tcpPort, setting: 'MEDIA_TCP_PORT' }, () => transports.openTcp({ port: tcpPort, log: this.#log, clock }))
+    return transports
   }
 
   #openControl (parts: ControlParts, rtmpPort = 0): Promise<Control> {

@@ -7,6 +7,7 @@ export type Greeting = {
   readonly rtmpUrl: string | undefined
   readonly metricsUrl: string | undefined
   readonly mediaPort: number
+  readonly mediaTcpPort: number | undefined
   readonly dataDir: string
   /** Where a generated admin key lies. */
   readonly keyFile: string | undefined
@@ -39,7 +40,7 @@ export function greet (greeting: Greeting, colours: boolean): string {
   ].join('\n')
 }
 
-function linesOf ({ httpUrl, loginToken, keyFile, rtmpUrl, demo, metricsUrl, mediaPort, dataDir }: Greeting): [string, string | undefined][] {
+function linesOf ({ httpUrl, loginToken, keyFile, rtmpUrl, demo, metricsUrl, mediaPort, mediaTcpPort, dataDir }: Greeting): [string, string | undefined][] {
   const room = demo?.room ?? '{room}'
   return [
     ['Console', loginToken === undefined ? `${httpUrl}/` : `${httpUrl}/?login=${loginToken}`],
@@ -50,7 +51,7 @@ function linesOf ({ httpUrl, loginToken, keyFile, rtmpUrl, demo, metricsUrl, med
     ['WHEP', `${httpUrl}/whep/${room}`],
     ['API', `${httpUrl}/openapi.json`],
     ['Metrics', metricsUrl],
-    ['Media', `UDP port ${mediaPort}`],
+    ['Media', `UDP port ${mediaPort}${mediaTcpPort === undefined ? '' : `, TCP port ${mediaTcpPort}`}`],
     ['Data', dataDir]
   ]
 }

@@ -67,7 +67,7 @@ export class Watcher {
   #whyNoFrame (): string {
     return this.#connection.connectionState === 'connected'
       ? 'Connected, but no media arrives'
-      : 'No way to the media port: is its UDP port open between here and the service?'
+      : 'No way to the media port: is its port (UDP, or TCP) open between here and the service?'
   }
 
   /** Frames of video, or packets where there is only audio: what has to grow while anything plays. */

@@ -163,7 +163,7 @@ test('a picture that moves again is playing again, with no new connection', asyn
 })
 
 test('connected without a frame, and not connected at all, are told apart', async () => {
-  for (const [connectionState, reason] of [['connected', /no media arrives/], ['connecting', /UDP port/], ['failed', /lost/]] as const) {
+  for (const [connectionState, reason] of [['connected', /no media arrives/], ['connecting', /No way to the media port/], ['failed', /lost/]] as const) {
     const browser = new FakeBrowser()
     browser.framesPerSecond = 0
     browser.onSleep = () => {

@@ -96,5 +96,5 @@ test('what is in the way is said: a refusal in the service’s words, or a port 
   assert.ok(refused.told.some(state => state.phase === 'waiting' && state.reason === 'No.'))
   const shut = browser({ reached: 'connecting', steer: time => time > 14_000 })
   await shut.run()
-  assert.ok(shut.told.some(state => state.phase === 'waiting' && /UDP port/.test(state.reason)))
+  assert.ok(shut.told.some(state => state.phase === 'waiting' && /No way to the media port/.test(state.reason)))
 })

@@ -108,4 +108,4 @@ async function lasting (connection: RTCPeerConnection, { signal, tell }: WhipOpt
   }
 }
 
-const noWay = 'No way to the media port: is its UDP port open between here and the service?'
+const noWay = 'No way to the media port: is its port (UDP, or TCP) open between here and the service?'

@@ -4,7 +4,7 @@ import type { Config } from './settings.ts'
 import { DEFAULT_ORIGIN, GENERATED_ORIGIN } from './sources.ts'
 import { type Entry, nearestVariable } from './table.ts'
 
-const TCP_PORTS = ['http.port', 'health.http.port', 'metrics.prometheus.port', 'rtmp.ingest_port', 'rtmp.tls_port', 'sip.port', 'sip.tls_port'].map(key => `auralink.${key}`)
+const TCP_PORTS = ['http.port', 'health.http.port', 'metrics.prometheus.port', 'rtmp.ingest_port', 'rtmp.tls_port', 'media.tcp_port', 'sip.port', 'sip.tls_port'].map(key => `auralink.${key}`)
 
 const MAX_FRAGMENT_MS = 1_000
 
@@ -19,6 +19,7 @@ export function crossChecks (entries: readonly Entry[]): Problem[] {
   for (const key of TCP_PORTS) {
     const entry = entries.find(e => e.key === key)
     if (!entry || entry.value === 0) continue
+    if (key === 'auralink.media.tcp_port' && value('auralink.media.tcp_enabled') === false) continue
     if (key === 'auralink.health.http.port' && entry.value === value('auralink.http.port')) continue // The probes are there already.
     const other = taken.get(entry.value)
     if (other !== undefined) problems.push({ origin: entry.origin, key, message: `port ${String(entry.value)} is also ${other}` })

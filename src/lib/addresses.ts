@@ -77,6 +77,9 @@ export function parseAllowance (entry: string): Allowance | undefined {
   return HOST.test(name) && bits === undefined && !/^[\d.]+$/.test(name) ? { host: hostName(name), range: undefined, port } : undefined
 }
 
+/** As URLs write it: `203.0.113.7:10000`, `[2001:db8::7]:10000`. */
+export const endpointOf = (address: string, port: number): string => address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+
 /** Names are compared in lower case, without the dot that ends a full one. */
 export const hostName = (name: string): string => name.toLowerCase().replace(/\.$/, '')
 

@@ -15,6 +15,8 @@ import { noTranscode } from './no-transcode.ts'
 export type EdgeOptions = Partial<Pick<WebRtcRoutesOptions, 'authorize' | 'transcode'>> & { settings?: Partial<WebRtcSettings>, bindAddress?: string, log?: Logger, page?: string
   /** Led through a network of the test's own: what becomes of each answer on its way to the client. */
   answer?: (sdp: string) => string
+  /** Media over TCP too. */
+  tcp?: boolean
 }
 
 /** The WebRTC side of the service alone, on free ports: a bridge, the media port, and HTTP with its routes and one page. */
@@ -30,9 +32,10 @@ export interface Edge extends AsyncDisposable {
 const anchor: Leg = { kind: 'anchor', run: (_room, { signal }) => new Promise(resolve => signal.addEventListener('abort', () => resolve())), stats: () => ({ packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0, advice: [], detail: {} }) }
 
 export async function openEdge (options: EdgeOptions = {}): Promise<Edge> {
-  const { authorize = async () => ({}), transcode = noTranscode, settings, bindAddress = '127.0.0.1', log = silentLogger, page = '', answer } = options
+  const { authorize = async () => ({}), transcode = noTranscode, settings, bindAddress = '127.0.0.1', log = silentLogger, page = '', answer, tcp = false } = options
   await using stack = new AsyncDisposableStack()
   const transports = stack.use(await TransportHub.open({ port: 0, bindAddress }))
+  if (tcp) await transports.openTcp({ port: 0, log, clock: systemClock })
   const journal = { roomChanged () {}, participantChanged () {}, sessionChanged () {} }
   const bridge = stack.use(new Bridge({ engine: localEngine, journal, log, limits: { sessions: 1000, rooms: 100 } }))
   const app = fastify({ forceCloseConnections: true })

@@ -17,7 +17,7 @@ export function describePublisher ({ demux, publishing, pair, ...counters }: Pub
     ...counters,
     ...intakes.length > 0 ? { quality: qualityOf(intakes) } : {},
     advice: [],
-    detail: { ...streams, strayPackets: demux?.strays ?? 0, ice: pair && { local: pair.localType, remote: pair.remoteType, protocol: pair.protocol.toLowerCase() } }
+    detail: { ...streams, strayPackets: demux?.strays ?? 0, ice: pair && { local: pair.localType, remote: pair.remoteType, address: pair.remote, protocol: pair.protocol.toLowerCase() } }
   }
 }
 

@@ -36,7 +36,7 @@ export function describeViewer ({ viewed, outlets, scene, pair, packetsIn, bytes
       audio,
       ...sections.length > 2 ? { sections } : {},
       ...downlink ? { downlink } : {},
-      ice: pair && { local: pair.localType, remote: pair.remoteType, protocol: pair.protocol.toLowerCase() }
+      ice: pair && { local: pair.localType, remote: pair.remoteType, address: pair.remote, protocol: pair.protocol.toLowerCase() }
     }
   }
 }

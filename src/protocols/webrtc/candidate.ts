@@ -29,3 +29,18 @@ export function printCandidate (candidate: Candidate): string {
 
 /** Type preference 126 for host candidates, then a local preference, component 1 (RFC 8445 section 5.1.2.1). */
 export const hostPriority = (localPreference: number): number => 126 * 2 ** 24 + localPreference * 2 ** 8 + 255
+
+/** Below every other kind, passive candidates at 4 of the 8 direction preferences (RFC 6544 section 4.2). */
+const TCP_TYPE_PREFERENCE = 90
+const PASSIVE_PREFERENCE = 4 * 2 ** 13
+const MAX_OTHER_PREFERENCE = 2 ** 13 - 1
+
+/** The same addresses, for clients that connect over TCP (RFC 6544 section 4.1). */
+export const passive = (candidates: readonly Candidate[], port: number): Candidate[] => candidates.map((candidate, index) => ({
+  ...candidate,
+  foundation: `t${candidate.foundation}`,
+  protocol: 'tcp',
+  priority: TCP_TYPE_PREFERENCE * 2 ** 24 + (PASSIVE_PREFERENCE + MAX_OTHER_PREFERENCE - index) * 2 ** 8 + 255,
+  port,
+  tcpType: 'passive'
+}))

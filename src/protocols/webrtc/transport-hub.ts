@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import nodeDataChannel, { type PeerConnection } from 'node-datachannel'
 import { AppError } from '../../lib/errors.ts'
-import { hostPriority } from './candidate.ts'
+import { hostPriority, passive } from './candidate.ts'
 import type { Candidate, TransportParameters } from './sdp-types.ts'
-import { portConfig, Transport } from './transport.ts'
+import { TcpRelay, type TcpRelayOptions } from './tcp-relay.ts'
+import { type CandidatePair, portConfig, Transport } from './transport.ts'
 
 /** libjuice gives the socket back some milliseconds after its last user is gone. */
 const RELEASE_POLL_MS = 10
@@ -41,6 +42,7 @@ export class TransportHub implements AsyncDisposable {
   readonly #anchor: PeerConnection
   /** With the client of each. */
   readonly #transports = new Map<Transport, string>()
+  #relay: TcpRelay | undefined
 
   private constructor (port: number, options: TransportHubOptions, anchored: PeerConnection) {
     this.port = port
@@ -55,6 +57,17 @@ export class TransportHub implements AsyncDisposable {
     return new TransportHub(port, { ...options, bindAddress }, anchor(port, bindAddress))
   }
 
+  /**
+   * Lets clients in over TCP too.
+   * @throws the system's error, `EADDRINUSE` and its like, when the port cannot be had.
+   */
+  async openTcp (options: Pick<TcpRelayOptions, 'port' | 'log' | 'clock'>): Promise<void> {
+    const { bindAddress } = this.#options
+    this.#relay = await TcpRelay.open({ ...options, bindAddress, mediaPort: this.port, expects: ufrag => this.#expects(ufrag) })
+  }
+
+  get tcpPort (): number | undefined { return this.#relay?.port }
+
   get transports (): number { return this.#transports.size }
 
   /**
@@ -65,6 +78,7 @@ export class TransportHub implements AsyncDisposable {
   accept (remote: TransportParameters, client: string): Transport {
     this.#checkConnecting(client)
     const transport = this.#create(remote)
+    transport.seenAs = pair => this.#seenAs(pair)
     this.#transports.set(transport, client)
     void transport.closed.then(() => this.#transports.delete(transport))
     return transport
@@ -87,10 +101,23 @@ export class TransportHub implements AsyncDisposable {
     const { announcedAddresses = [] } = this.#options
     const announced = announcedAddresses.map((address, index): Candidate =>
       ({ foundation: `a${index + 1}`, component: 1, protocol: 'udp', priority: hostPriority(65_535 - index), address, port: this.port, type: 'host' }))
-    return [...announced, ...transport.candidates.filter(({ address }) => !announcedAddresses.includes(address))]
+    const overUdp = [...announced, ...transport.candidates.filter(({ address }) => !announcedAddresses.includes(address))]
+    return this.tcpPort === undefined ? overUdp : [...overUdp, ...passive(overUdp, this.tcpPort)]
+  }
+
+  #expects (ufrag: string): boolean {
+    for (const { local } of this.#transports.keys()) if (local.ufrag === ufrag) return true
+    return false
+  }
+
+  /** Who came over TCP is seen as somebody on this machine, by everybody but the relay. */
+  #seenAs (pair: CandidatePair): CandidatePair {
+    const client = this.#relay?.clientAt(Number(/\d+$/.exec(pair.remote)?.[0]))
+    return client === undefined ? pair : { ...pair, remote: client, protocol: 'tcp' }
   }
 
   async [Symbol.asyncDispose] (): Promise<void> {
+    await this.#relay?.[Symbol.asyncDispose]()
     await Promise.all([...this.#transports.keys()].map(transport => transport.close()))
     this.#anchor.close()
     for (let polls = 0; polls < RELEASE_POLLS && !await isFree(this.port, this.#options.bindAddress); polls++) await sleep(RELEASE_POLL_MS)

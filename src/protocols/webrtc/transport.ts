@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import nodeDataChannel, { type PeerConnection, type RtcConfig, type Track } from 'node-datachannel'
 import { within } from '../../lib/abort.ts'
+import { endpointOf } from '../../lib/addresses.ts'
 import { AppError } from '../../lib/errors.ts'
 import { parseCandidate } from './candidate.ts'
 import type { Candidate, TransportParameters } from './sdp-types.ts'
@@ -27,6 +28,8 @@ export class Transport implements AsyncDisposable {
   readonly candidates: readonly Candidate[]
   /** Called for each RTP or RTCP packet, decrypted and authenticated. The bytes are the callee's. */
   onPacket: (bytes: Buffer) => void = () => {}
+  /** What the path really is, where ICE cannot know it: see `TcpRelay`. */
+  seenAs: (pair: CandidatePair) => CandidatePair = pair => pair
   /** Resolves when packets can be sent, or when the transport ended before that. */
   readonly connected: Promise<void>
   /** Resolves once, never rejects. */
@@ -78,13 +81,13 @@ export class Transport implements AsyncDisposable {
     const pair = this.#state === 'connected' ? this.#connection.getSelectedCandidatePair() : null
     if (!pair) return undefined
     const { local, remote } = pair
-    return {
-      local: `${local.address}:${local.port}`,
-      remote: `${remote.address}:${remote.port}`,
+    return this.seenAs({
+      local: endpointOf(local.address, local.port),
+      remote: endpointOf(remote.address, remote.port),
       localType: local.type,
       remoteType: remote.type,
       protocol: local.transportType
-    }
+    })
   }
 
   async close (): Promise<void> {

@@ -1,0 +1,150 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { isIPv4 } from 'node:net'
+import { crc32 } from 'node:zlib'
+import { ByteReader, ByteWriter } from '../../lib/bytes.ts'
+import { ProtocolError } from '../../lib/errors.ts'
+
+/** STUN as ICE uses it: Binding, nothing else (RFC 8489; RFC 8445 section 7). */
+
+const HEADER_BYTES = 20
+const COOKIE = 0x2112a442
+export const TRANSACTION_BYTES = 12
+const DIGEST_BYTES = 20
+/** A check with all its attributes has some 120 bytes; user names may add 513. */
+const MAX_STUN_BYTES = 1280
+const FINGERPRINT_MASK = 0x5354554e
+
+const types = { request: 0x0001, indication: 0x0011, success: 0x0101, error: 0x0111 } as const
+const kinds = new Map(Object.entries(types).map(([kind, type]) => [type as number, kind as keyof typeof types]))
+
+const Attribute = {
+  username: 0x0006, integrity: 0x0008, errorCode: 0x0009, mapped: 0x0020, priority: 0x0024, useCandidate: 0x0025, fingerprint: 0x8028, controlled: 0x8029, controlling: 0x802a
+} as const
+
+const Family = { v4: 1, v6: 2 } as const
+
+export type TransportAddress = { readonly address: string, readonly port: number }
+
+export type StunBinding = {
+  readonly kind: keyof typeof types
+  /** 12 bytes; an answer repeats the request's. */
+  readonly transaction: Buffer
+  /** `receiver:sender`, in requests. */
+  readonly username?: string
+  readonly priority?: number
+  /** The tie breaker of a sender in that role. */
+  readonly controlling?: bigint
+  readonly controlled?: bigint
+  readonly useCandidate?: boolean
+  /** Where a request came from, in its answer. */
+  readonly mapped?: TransportAddress
+  readonly errorCode?: number
+}
+
+/** Told apart from DTLS, RTP and RTCP on the same port (RFC 7983 section 7). */
+export const isStun = (bytes: Buffer): boolean => bytes.length >= HEADER_BYTES && bytes[0]! <= 3 && bytes.readUInt32BE(4) === COOKIE
+
+/** @throws ProtocolError. Attributes nobody here needs are passed over; what is said is believed only after `isSigned`. */
+export function parseBinding (bytes: Buffer): StunBinding {
+  if (!isStun(bytes) || bytes.length > MAX_STUN_BYTES) throw new ProtocolError('not a STUN message')
+  const kind = kinds.get(bytes.readUInt16BE(0))
+  if (!kind) throw new ProtocolError('not a STUN Binding')
+  if (bytes.readUInt16BE(2) !== bytes.length - HEADER_BYTES) throw new ProtocolError('a length that is not the datagram’s', 2)
+  const fields: Record<string, unknown> = {}
+  for (const [type, value] of attributesOf(bytes)) {
+    if (type === Attribute.integrity) break // What follows is not covered by it.
+    Object.assign(fields, read(type, value, bytes.subarray(4, HEADER_BYTES)))
+  }
+  return { kind, transaction: bytes.subarray(8, HEADER_BYTES), ...fields }
+}
+
+function * attributesOf (bytes: Buffer): Generator<[type: number, value: Buffer, at: number]> {
+  const reader = new ByteReader(bytes, HEADER_BYTES)
+  while (reader.left > 0) {
+    const at = reader.offset
+    const type = reader.u16()
+    const length = reader.u16()
+    yield [type, reader.view(length), at]
+    reader.skip(padding(length))
+  }
+}
+
+/** Attributes end on multiples of 4 bytes. */
+const padding = (length: number): number => -length & 3
+
+function read (type: number, value: Buffer, mask: Buffer): Partial<StunBinding> {
+  const reader = new ByteReader(value)
+  switch (type) {
+    case Attribute.username: return { username: value.toString('utf8') }
+    case Attribute.priority: return { priority: reader.u32() }
+    case Attribute.controlling: return { controlling: reader.u64() }
+    case Attribute.controlled: return { controlled: reader.u64() }
+    case Attribute.useCandidate: return { useCandidate: true }
+    case Attribute.errorCode: return { errorCode: (reader.u24() & 7) * 100 + reader.u8() }
+    case Attribute.mapped: return { mapped: readMapped(value, mask) }
+    default: return {}
+  }
+}
+
+/** XOR-MAPPED-ADDRESS (RFC 8489 section 14.2): masked by the cookie and, where it is longer, the transaction. */
+function readMapped (value: Buffer, mask: Buffer): TransportAddress {
+  const reader = new ByteReader(value)
+  const family = reader.u16()
+  const port = reader.u16() ^ mask.readUInt16BE(0)
+  const bytes = masked(reader.view(family === Family.v6 ? 16 : 4), mask)
+  return { address: bytes.length === 4 ? bytes.join('.') : bytes.toString('hex').match(/.{4}/g)!.join(':'), port }
+}
+
+function writeMapped (writer: ByteWriter, { address, port }: TransportAddress, mask: Buffer): void {
+  const bytes = masked(addressBytes(address), mask)
+  const family = bytes.length === 4 ? Family.v4 : Family.v6
+  writer.u16(Attribute.mapped).u16(4 + bytes.length).u16(family).u16(port ^ mask.readUInt16BE(0)).bytes(bytes)
+}
+
+const masked = (bytes: Buffer, mask: Buffer): Buffer => Buffer.from(bytes.map((byte, i) => byte ^ mask[i]!))
+
+function addressBytes (address: string): Buffer {
+  if (isIPv4(address)) return Buffer.from(address.split('.').map(Number))
+  const [head = '', tail = ''] = address.replace(/%.*$/, '').split('::').map(part => part.split(':').filter(Boolean).map(word => word.padStart(4, '0')).join(''))
+  return Buffer.from(head + '0'.repeat(32 - head.length - tail.length) + tail, 'hex')
+}
+
+/** Whether the sender knows the password (MESSAGE-INTEGRITY, RFC 8489 section 14.5). */
+export function isSigned (bytes: Buffer, password: string): boolean {
+  for (const [type, value, at] of attributesOf(bytes)) {
+    if (type === Attribute.integrity) return value.length === DIGEST_BYTES && timingSafeEqual(value, digest(bytes.subarray(0, at), password))
+  }
+  return false
+}
+
+/** Covers the message up to the attribute, with a length that counts the attribute. */
+function digest (upTo: Buffer, password: string): Buffer {
+  const header = Buffer.from(upTo.subarray(0, HEADER_BYTES))
+  header.writeUInt16BE(upTo.length - HEADER_BYTES + 4 + DIGEST_BYTES, 2)
+  return createHmac('sha1', password).update(header).update(upTo.subarray(HEADER_BYTES)).digest()
+}
+
+/** Signed with the password, and with a fingerprint (RFC 8445 section 7.1). */
+export function printBinding (message: StunBinding, password: string): Buffer {
+  const writer = new ByteWriter(160).u16(types[message.kind]).u16(0).u32(COOKIE).bytes(message.transaction)
+  writeFields(writer, message, Buffer.from(writer.done().subarray(4)))
+  const signature = digest(writer.done(), password)
+  writer.u16(Attribute.integrity).u16(DIGEST_BYTES).bytes(signature)
+  const bytes = Buffer.from(writer.u16(Attribute.fingerprint).u16(4).u32(0).done())
+  bytes.writeUInt16BE(bytes.length - HEADER_BYTES, 2)
+  bytes.writeUInt32BE((crc32(bytes.subarray(0, -8)) ^ FINGERPRINT_MASK) >>> 0, bytes.length - 4)
+  return bytes
+}
+
+function writeFields (writer: ByteWriter, { username, priority, controlling, controlled, useCandidate, mapped, errorCode }: StunBinding, mask: Buffer): void {
+  if (username !== undefined) {
+    const name = Buffer.from(username)
+    writer.u16(Attribute.username).u16(name.length).bytes(name).zeros(padding(name.length))
+  }
+  if (errorCode !== undefined) writer.u16(Attribute.errorCode).u16(4).u24(Math.floor(errorCode / 100)).u8(errorCode % 100)
+  if (mapped) writeMapped(writer, mapped, mask)
+  if (priority !== undefined) writer.u16(Attribute.priority).u16(4).u32(priority)
+  if (useCandidate) writer.u16(Attribute.useCandidate).u16(0)
+  if (controlled !== undefined) writer.u16(Attribute.controlled).u16(8).u64(controlled)
+  if (controlling !== undefined) writer.u16(Attribute.controlling).u16(8).u64(controlling)
+}
