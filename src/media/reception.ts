@@ -43,6 +43,12 @@ export class Reception {
   /** A packet that was lost and came as a retransmission: it is no longer missing, but says nothing of the network's jitter. */
   addRepaired (): void { this.#received++ }
 
+  /** How long ago (ms) a packet of this timestamp came, or would have come, judged by the newest one; 0 before the first. */
+  ageOf (timestamp: number, now: number): number {
+    if (this.#transit === undefined) return 0
+    return ((now * this.#clockRate / 1000 - this.#transit - timestamp) | 0) / this.#clockRate * 1000
+  }
+
   addReport ({ ntpSeconds, ntpFraction }: SenderReport, now: number): void {
     this.#lastReport = ntpMiddle({ seconds: ntpSeconds, fraction: ntpFraction })
     this.#lastReportAt = now

@@ -28,6 +28,14 @@ test('a source that starts anew is believed at the second packet', () => {
   assert.deepEqual([reception.report(7, 0).highestSequence, reception.lost], [40_001, 0])
 })
 
+test('the age of a timestamp is known by the newest packet, over the wrap', () => {
+  const reception = new Reception(90_000)
+  assert.equal(reception.ageOf(5, 1e9), 0)
+  reception.add(packet(1, 0xffff_fff0), 1e9)
+  assert.ok(Math.abs(reception.ageOf(0xffff_fff0, 1e9 + 40) - 40) < 0.1)
+  assert.ok(Math.abs(reception.ageOf(90_000 - 16, 1e9 + 40) + 960) < 0.1, 'not yet due')
+})
+
 test('jitter grows with uneven arrival and not with even, over the wrap of timestamps', () => {
   const even = new Reception(90_000)
   const uneven = new Reception(90_000)

@@ -21,6 +21,8 @@ export type Transcode = (from: Track, to: Track) => Disposable
 export class Track {
   readonly id: string
   readonly codec: Codec
+  /** The track this one is a transcoded twin of. */
+  readonly twinOf: Track | undefined
   /** Set by the publisher: a subscriber needs a picture it can start from. */
   onKeyframeWanted: () => void = () => {}
   /** Set by the publisher: the first subscriber came (true) or the last one left (false). */
@@ -43,9 +45,10 @@ export class Track {
   #sinks: readonly PacketSink[] = []
   readonly #twins = new Map<string, Track>()
 
-  constructor (codec: Codec, id: string = newId('track')) {
+  constructor (codec: Codec, id: string = newId('track'), twinOf?: Track) {
     this.id = id
     this.codec = codec
+    this.twinOf = twinOf
   }
 
   get subscribers (): number { return this.#sinks.length }
@@ -89,7 +92,7 @@ export class Track {
   }
 
   #twin (codec: Codec, transcode: Transcode): Track {
-    const twin = new Track(codec, `${this.id}/${codec.name}`)
+    const twin = new Track(codec, `${this.id}/${codec.name}`, this)
     twin.onKeyframeWanted = () => this.onKeyframeWanted()
     let running: Disposable | undefined
     twin.onDemand = wanted => {

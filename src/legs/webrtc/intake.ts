@@ -31,12 +31,22 @@ export type IntakeOptions = {
   readonly askForPicture: (ssrc: number) => void
 }
 
-/** How much the publisher's wall clock is behind ours: found at its first report, and kept, so that all its streams agree. */
+/** No encoder holds one stream back longer than another (ms), and no network. */
+const MAX_DISAGREEMENT_MS = 2000
+
+/**
+ * How much the publisher's wall clock is behind ours: found at its first report, and kept, so that all its streams agree.
+ *
+ * Reports may be wrong: a `webrtcbin` whose program does not handle latency messages counts the time since its start twice, so
+ * that its clock seems to jump at each report. One that contradicts the arrival of packets is not believed: the skew is found anew.
+ */
 export class ClockSkew {
   #ms: number | undefined
 
+  /** @param ourWallMs when a packet of that instant came, or would have */
   toOurs (theirWallMs: number, ourWallMs: number): number {
-    this.#ms ??= ourWallMs - theirWallMs
+    const found = ourWallMs - theirWallMs
+    if (this.#ms === undefined || Math.abs(this.#ms - found) > MAX_DISAGREEMENT_MS) this.#ms = found
     return theirWallMs + this.#ms
   }
 }
@@ -120,7 +130,8 @@ export class Intake implements Disposable {
   takeReport (report: SenderReport, now: number, wallMs: number): void {
     this.reception.addReport(report, now)
     const theirs = wallOf({ seconds: report.ntpSeconds, fraction: report.ntpFraction })
-    if (this.#track) this.#track.timeReference = { rtpTimestamp: report.rtpTimestamp, wallMs: this.#options.skew.toOurs(theirs, wallMs) }
+    const came = wallMs - this.reception.ageOf(report.rtpTimestamp, now)
+    if (this.#track) this.#track.timeReference = { rtpTimestamp: report.rtpTimestamp, wallMs: this.#options.skew.toOurs(theirs, came) }
   }
 
   /** What to ask the publisher for again. Loss beyond repair costs video its picture: then a new one is asked for. */

@@ -14,7 +14,7 @@ import type { PacketSink, Track } from '../../room/track.ts'
 
 /** A viewer may say this often that it lacks a picture; more is answered as once. */
 const PICTURE_INTERVAL_MS = 500
-/** Sound older than this does not begin a stream. */
+/** Transcoded sound older than this does not begin a stream. */
 const MAX_START_AGE_MS = 150
 /** A publisher that has set no time reference for this long has none. */
 const REFERENCE_WAIT_MS = 3000
@@ -96,7 +96,7 @@ export class Outlet implements PacketSink, Disposable {
     this.#layer = layer
     this.#awaitsKeyframe = this.codec.kind === 'video'
     this.#pictureAskedAt = this.#attachedAt = this.#clock.now()
-    this.#liveStart = this.codec.kind === 'audio' ? new LiveStart(MAX_START_AGE_MS, this.#attachedAt) : undefined
+    this.#liveStart = track.twinOf ? new LiveStart(MAX_START_AGE_MS, this.#attachedAt) : undefined
     if (backlog.length > 0) this.#fastForward(backlog)
   }
 

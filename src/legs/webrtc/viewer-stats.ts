@@ -51,7 +51,7 @@ function describe ({ kind, mid, place, codec, negotiated }: ViewedSection, outle
   return {
     ...common,
     flowing: track !== undefined,
-    transcoded: track?.id.includes('/') ?? false,
+    transcoded: track?.twinOf !== undefined,
     packets,
     resent,
     nacks: nacked,

@@ -8,6 +8,7 @@ import { type Edge, openEdge } from '../../../test/support/webrtc-edge.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { ntpOf } from '../../media/ntp.ts'
 import { RtpPacket } from '../../media/rtp-packet.ts'
+import { wallTimeOf } from '../../media/time-reference.ts'
 import { printAnswer } from '../../protocols/webrtc/sdp-answer.ts'
 import { parseOffer } from '../../protocols/webrtc/sdp-offer.ts'
 import { TransportHub } from '../../protocols/webrtc/transport-hub.ts'
@@ -140,6 +141,23 @@ test('credentials for one participant publish as that one only', async () => {
   assert.deepEqual([refused.status, ((await refused.json()) as { code: string }).code], [403, 'forbidden'])
   await publish(edge, peer, '/whip/hall')
   await until('its presence', () => edge.bridge.room('hall')?.find('ann') !== undefined)
+})
+
+test('sender reports that run ahead of the packets are not believed', async () => {
+  await using edge = await openEdge()
+  await using peer = await RawPeer.create('sendonly', sections)
+  await publish(edge, peer)
+  peer.send(video(1))
+  await until('the track', () => tracksOf(edge).length === 1)
+  const [track] = tracksOf(edge)
+  for (const secondsAhead of [0.5, 3, 20]) { // Each says “now”, with the time since the publisher's start counted twice.
+    const { seconds, fraction } = ntpOf(Date.now())
+    const before = track!.timeReference
+    peer.sendRtcp([{ type: 'sr', ssrc: VIDEO, ntpSeconds: seconds, ntpFraction: fraction, rtpTimestamp: 3000 + secondsAhead * 90_000, packets: 1, bytes: 1, reports: [] }])
+    await until('the reference', () => track!.timeReference !== before)
+    const sentAt = wallTimeOf(3000, track!.timeReference!, 90_000)
+    assert.ok(Math.abs(sentAt - Date.now()) < 2500, `${secondsAhead} s ahead: the packet seems to be of ${sentAt - Date.now()} ms from now`)
+  }
 })
 
 test('the same identity again takes the place of the connection before; somebody else’s does not', async () => {
