@@ -32,6 +32,7 @@ import { MediaWorkers } from './media/worker/pool.ts'
 import { listening, type PortUse } from './ports.ts'
 import { TransportHub } from './protocols/webrtc/transport-hub.ts'
 import { Bridge, localEngine } from './room/bridge.ts'
+import { QualityWatch } from './room/quality/quality-watch.ts'
 import { transcodeWith } from './room/transcode.ts'
 import type { Dashboard } from './services/dashboard/dashboard.ts'
 import { GuardedDialer } from './services/guarded-dialer.ts'
@@ -128,7 +129,10 @@ export class App implements AsyncDisposable {
     const totals = new SessionTotals()
     const dashboard = await this.#openDashboard(cli, () => metrics)
     const mirrored = { changed: (): void => {} }
-    const journal = journalTo(totals, storage.journal, ...(dashboard ? [dashboard.journal] : []), { roomChanged: () => mirrored.changed(), participantChanged: () => mirrored.changed(), sessionChanged: () => mirrored.changed() })
+    const quality = stack.use(new QualityWatch({
+      clock, sessions: () => bridge.sessions.values(), over: record => { storage.journal.qualityMeasured(record); metrics.observeQuality(record) }
+    }))
+    const journal = journalTo(totals, storage.journal, quality, ...(dashboard ? [dashboard.journal] : []), { roomChanged: () => mirrored.changed(), participantChanged: () => mirrored.changed(), sessionChanged: () => mirrored.changed() })
     const bridge = this.#bridge = stack.use(new Bridge({ engine: localEngine, journal, log, limits: this.#limits(), ...(dashboard?.gatekeeper ? { gatekeeper: dashboard.gatekeeper } : {}) }))
     const mirror = stack.use(new StateMirror({ cache: storage.cache, bridge, facts: this.#facts(), log, clock, ttlSeconds: config.redis.cacheTtl / 1000 }))
     mirrored.changed = () => mirror.changed()
@@ -151,7 +155,7 @@ export class App implements AsyncDisposable {
     }
     const webhooks = new Webhooks(storage.database, { vault: storage.vault, clock, guard: url => dialer.check(url, 'webhook') })
     const control = stack.use(await this.#openControl({
-      bridge, auth, audit: this.#audit(storage), dependencies, metrics, log, clock, pools, history: new History(storage.database),
+      bridge, auth, audit: this.#audit(storage), dependencies, metrics, log, clock, pools, history: new History(storage.database), quality,
       ingresses: storage.ingresses, events: storage.events, webhooks, ...(recordings ? { recordings } : {}), drain: () => { void this.drain(this.drainDeadlineMs) }, plugins: [app => whepRoutes(app, webrtc), app => whipRoutes(app, webrtc)]
     }, rtmp?.port))
     this.#sendWebhooks(storage)

@@ -129,6 +129,9 @@ export class Api {
 export const recordingFile = (id: string, part = 1, { download = false } = {}): string =>
   `/api/v1/recordings/${id}/file?part=${part}${download ? '&download=1' : ''}`
 
+/** A page with the plots of a session, live or ended. */
+export const sessionReport = (id: string): string => `/api/v1/sessions/${id}/report`
+
 /** Where a participant's picture and sound are (draft-ietf-wish-whep). */
 export const whepPath = (room: string, identity?: string): string =>
   `/whep/${encodeURIComponent(room)}${identity === undefined ? '' : `?participant=${encodeURIComponent(identity)}`}`

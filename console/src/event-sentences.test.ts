@@ -11,6 +11,7 @@ test('events read as sentences', () => {
     ['participant.joined', { name: 'Camera', source: 'rtmp' }, 'Camera came in by RTMP'],
     ['session.starting', { kind: 'rtmp' }, undefined],
     ['session.active', { kind: 'rtmp' }, undefined],
+    ['session.quality', { kind: 'rtmp' }, undefined],
     ['session.active', { kind: 'whep' }, 'A viewer is watching'],
     ['session.ended', { kind: 'whep', reason: 'left' }, 'A viewer left'],
     ['session.ended', { kind: 'whep', reason: 'the viewer left' }, 'A viewer left'],

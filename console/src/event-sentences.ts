@@ -28,7 +28,7 @@ export function eventSentence (event: ServiceEvent): EventSentence | undefined {
     case 'conference.ended': return { text: 'Room closed', tone: 'plain' }
     case 'participant.joined': return { text: `${who} came in by ${legName(data.source)}`, tone: 'good' }
     case 'participant.left': return { text: `${who} left`, tone: 'plain' }
-    case 'session.starting': return undefined
+    case 'session.starting': case 'session.quality': return undefined
     case 'session.active': return data.kind === 'whep' ? { text: 'A viewer is watching', tone: 'plain' } : undefined
     case 'session.ended': return sessionEnded(data)
     case 'session.failed': return { text: `${legName(data.kind)} failed${because(data.reason)}`, tone: 'bad' }

@@ -1,4 +1,5 @@
 import { errorTable } from '../lib/errors.ts'
+import { html } from './html.ts'
 
 type Schema = {
   $ref?: string
@@ -23,8 +24,6 @@ type Operation = {
 type Answer = { content?: Record<string, { schema?: Schema }> }
 export type ApiDocument = { info: { title: string, version: string, description?: string }, paths?: object, components?: { schemas?: object } }
 
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-const html = (text: unknown): string => String(text).replaceAll(/[&<>"']/g, char => escapes[char]!)
 /** Descriptions carry `code` in backquotes, and nothing else. */
 const prose = (text: string): string => html(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>')
 

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Bridge } from '../room/bridge.ts'
+import type { QualityRecord } from '../room/quality/quality-watch.ts'
 import type { SessionInfo } from '../room/session.ts'
 import type { Refusals } from './auth/refusals.ts'
 import type { PoolStats } from './parts.ts'
@@ -25,6 +26,8 @@ type Sample = readonly [labels: Labels, value: number]
 
 /** Kinds that are streams of RTMP: in, and out to a platform. */
 const RTMP_KINDS: ReadonlySet<string> = new Set(['rtmp', 'rtmp-out'])
+const LOSS_BUCKETS = [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2]
+const MOS_BUCKETS = [1.5, 2, 2.5, 3, 3.5, 4, 4.3]
 const LATENCY_BUCKETS_SECONDS = [0.002, 0.005, 0.02, 0.1, 0.5, 2]
 
 /**
@@ -35,6 +38,9 @@ export class Metrics implements Disposable {
   readonly registry = new Registry()
   readonly #requests: Counter<'method' | 'route' | 'status'>
   readonly #latency: Histogram<'method' | 'route'>
+  readonly #loss: Histogram<'kind' | 'direction'>
+  readonly #mos: Histogram<'kind' | 'direction'>
+  readonly #frozen: Counter<'kind' | 'direction'>
   readonly #process: Disposable
 
   constructor (sources: MetricSources) {
@@ -56,12 +62,24 @@ export class Metrics implements Disposable {
       buckets: LATENCY_BUCKETS_SECONDS,
       registers
     })
+    const byWay = { labelNames: ['kind', 'direction'] as const, registers }
+    this.#loss = new Histogram({ name: 'auralink_session_loss_ratio', help: 'Packets lost over packets sent, of sessions that are over', buckets: LOSS_BUCKETS, ...byWay })
+    this.#mos = new Histogram({ name: 'auralink_session_mos', help: 'Estimated mean opinion score of the sound (ITU-T G.107), of sessions that are over', buckets: MOS_BUCKETS, ...byWay })
+    this.#frozen = new Counter({ name: 'auralink_picture_frozen_seconds_total', help: 'How long pictures stood still, in sessions that are over', ...byWay })
   }
 
   /** @param route a route's pattern, never the path asked for. */
   observeRequest (method: string, route: string, status: number, seconds: number): void {
     this.#requests.inc({ method, route, status: `${Math.trunc(status / 100)}xx` })
     this.#latency.observe({ method, route }, seconds)
+  }
+
+  /** Of a session that is over; what was not measured is not counted. */
+  observeQuality ({ kind, quality: { direction, lossPercent, estimatedMos, freezes } }: QualityRecord): void {
+    const labels = { kind, direction }
+    if (lossPercent !== null) this.#loss.observe(labels, lossPercent / 100)
+    if (estimatedMos !== null) this.#mos.observe(labels, estimatedMos)
+    if (freezes) this.#frozen.inc(labels, freezes.totalMs / 1000)
   }
 
   get contentType (): string { return this.registry.contentType }

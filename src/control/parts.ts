@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Bridge } from '../room/bridge.ts'
+import type { QualityPoint } from '../room/quality/series.ts'
 import type { ConferenceInfo, SessionInfo, SessionState } from '../room/session.ts'
 import type { Audit } from './audit.ts'
 import type { Auth } from './auth/auth.ts'
@@ -163,7 +164,12 @@ export interface History {
   sessions (query: SessionQuery): Promise<readonly SessionInfo[]>
   session (id: string): Promise<SessionInfo | undefined>
   conference (id: string): Promise<ConferenceInfo | undefined>
+  /** How a session's quality went; empty where nobody took it down. */
+  qualityPoints (sessionId: string): Promise<readonly QualityPoint[]>
 }
+
+/** The same of sessions that live. */
+export interface LiveQuality { points (sessionId: string): readonly QualityPoint[] }
 
 export type PoolStats = { readonly active: number, readonly idle: number }
 
@@ -177,6 +183,7 @@ export type ControlParts = {
   readonly log: Logger
   readonly clock: Clock
   readonly history?: History
+  readonly quality?: LiveQuality
   readonly ingresses?: Ingresses
   readonly recordings?: Recordings
   readonly events?: Events

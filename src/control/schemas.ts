@@ -106,7 +106,21 @@ export const sessionQuality = named('SessionQuality', z.object({
   lossPercent: measured,
   jitterMs: measured,
   roundTripMs: measured,
-  estimatedMos: z.number().min(1).max(4.5).nullable().meta({ description: 'of the sound, by the E-model (ITU-T G.107); null where it cannot be told' })
+  estimatedMos: z.number().min(1).max(4.5).nullable().meta({ description: 'of the sound, by the E-model (ITU-T G.107); null where it cannot be told' }),
+  bursts: z.object({ count, meanPackets: z.number(), longestPackets: count }).nullable()
+    .meta({ description: 'losses in heaps (RFC 3611 section 4.7.2), before anything was sent again; lengths in packets' }),
+  freezes: z.object({ count, totalMs: z.number() }).nullable()
+    .meta({ description: 'of the picture, as webrtc-stats defines them: as it came (in), or as it was sent (out); what a viewer saw, no report says' }),
+  points: z.array(z.object({
+    at: z.number().meta({ description: 'seconds since the session began; what follows is of the time since the point before' }),
+    bitrate: count.meta({ description: 'bit/s' }),
+    lossPercent: measured,
+    jitterMs: measured,
+    roundTripMs: measured,
+    frozenMs: measured,
+    estimatedBitrate: count.nullable().meta({ description: 'bit/s that the path was found to carry; null also while nothing limits it' }),
+    layer: count.nullable().meta({ description: 'which of a picture’s qualities was sent, 0 the lowest' })
+  })).meta({ description: 'its course: every 5 s at first, thinning out over long sessions, at most 120' })
 }))
 
 const ingressFields = {

@@ -15,3 +15,9 @@ export const wallOf = ({ seconds, fraction }: NtpTime): number => (seconds - NTP
 
 /** The middle 32 bits, in which RTCP measures round trips: units of 1/65536 s. */
 export const ntpMiddle = ({ seconds, fraction }: NtpTime): number => ((seconds & 0xffff) * 0x10000 + (fraction >>> 16)) >>> 0
+
+/**
+ * The time a report and its answer took on the way (RFC 3550 section 6.4.1, figure 2; RFC 3611 section 4.5).
+ * @param last the middle of the NTP time in our report that is answered @param delay how long the answer took, in units of 1/65536 s
+ */
+export const roundTripMs = (wallMs: number, last: number, delay: number): number => Math.max(0, ((ntpMiddle(ntpOf(wallMs)) - last - delay) | 0) / 65.536)

@@ -1,4 +1,5 @@
 import { ntpMiddle } from './ntp.ts'
+import { ArrivalBursts, type BurstFigures } from './quality/loss-bursts.ts'
 import type { ReportBlock, SenderReport } from './rtcp/packet.ts'
 import { type RtpPacket, sequenceDistance } from './rtp-packet.ts'
 
@@ -13,6 +14,7 @@ export class Reception {
   packets = 0
   bytes = 0
   readonly #clockRate: number
+  readonly #bursts = new ArrivalBursts()
   #base = 0
   #highest = 0
   #cycles = 0
@@ -31,12 +33,15 @@ export class Reception {
   get jitterMs (): number { return this.#jitter / this.#clockRate * 1000 }
   /** Since the last restart of the source; never negative. */
   get lost (): number { return Math.max(0, this.#expected - this.#received) }
+  /** On the network: what was sent again counts as lost. */
+  get bursts (): BurstFigures { return this.#bursts.describe() }
   get #expected (): number { return this.#received === 0 ? 0 : this.#cycles + this.#highest - this.#base + 1 }
 
   /** @param now milliseconds of a clock that does not jump. */
   add (packet: RtpPacket, now: number): void {
     this.packets++
     this.bytes += packet.bytes.length
+    this.#bursts.add(packet.sequenceNumber)
     if (this.#follow(packet.sequenceNumber)) this.#measureJitter(packet.timestamp, now)
   }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { ExtensionBlock } from './header-extensions.ts'
-import { ntpMiddle, ntpOf } from './ntp.ts'
+import { ntpOf, roundTripMs as roundTrip } from './ntp.ts'
 import { PacketHistory } from './packet-history.ts'
 import type { Redundancy } from './redundancy.ts'
 import { Rewriter } from './rewriter.ts'
@@ -182,12 +182,11 @@ export class RtpSender {
     return { type: 'sr', ssrc, ntpSeconds: seconds, ntpFraction: fraction, rtpTimestamp, packets: this.packets >>> 0, bytes: this.#payloadBytes >>> 0, reports: [] }
   }
 
-  /** Takes what the receiver reports of this stream (RFC 3550 section 6.4.1, round trip in figure 2). */
+  /** Takes what the receiver reports of this stream (RFC 3550 section 6.4.1). */
   receive (block: ReportBlock): void {
     const { clock, clockRate } = this.#options
-    const now = ntpMiddle(ntpOf(clock.wall()))
-    const roundTrip = (now - block.lastSenderReport - block.delaySinceLastReport) | 0
-    const roundTripMs = block.lastSenderReport === 0 ? this.quality?.roundTripMs : Math.max(0, roundTrip / 65.536)
+    const { lastSenderReport, delaySinceLastReport } = block
+    const roundTripMs = lastSenderReport === 0 ? this.quality?.roundTripMs : roundTrip(clock.wall(), lastSenderReport, delaySinceLastReport)
     this.mostLost = Math.max(this.mostLost, block.cumulativeLost)
     this.quality = { lossFraction: block.fractionLost, lost: block.cumulativeLost, jitterMs: block.jitter / clockRate * 1000, roundTripMs }
   }

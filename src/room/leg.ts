@@ -1,4 +1,6 @@
 import type { Logger } from '../lib/log.ts'
+import type { FreezeFigures } from '../media/quality/freeze-meter.ts'
+import type { BurstFigures } from '../media/quality/loss-bursts.ts'
 import type { Room } from './room.ts'
 
 export interface LegContext {
@@ -14,8 +16,21 @@ export interface LegContext {
 /** Something the other side could do better: shown in the session's status, with the remedy. */
 export type Advice = { readonly code: string, readonly message: string, readonly remedy: string }
 
-/** How the network treats a session's media, as far as either side reports it (RFC 3550 section 6.4). `packetsLost` never goes back. */
-export type LinkQuality = { readonly packetsLost: number, readonly jitterMs?: number, readonly roundTripMs?: number }
+/** How the network treats a session's media, as far as either side reports it (RFC 3550 section 6.4); what is left out was not measured. */
+export type LinkQuality = {
+  /** Never goes back. */
+  readonly packetsLost: number
+  readonly jitterMs?: number
+  readonly roundTripMs?: number
+  /** Of the stream in which most was lost, before anything was sent again. */
+  readonly bursts?: BurstFigures
+  /** Of the picture: as it came, or as it was sent. What a viewer sees, no report says. */
+  readonly freezes?: FreezeFigures
+  /** bit/s that the path was found to carry; left out while nothing limits it. */
+  readonly estimatedBitrate?: number
+  /** Which of a picture's qualities is sent, 0 the lowest. */
+  readonly layer?: number
+}
 
 /** Read at any time, also after run() has ended. Counters never go back. */
 export type LegStats = {

@@ -46,13 +46,13 @@ export class Session implements AsyncDisposable {
   readonly id = newId('session')
   readonly leg: Leg
   readonly room: Room
+  readonly startedAt = new Date()
   /** Resolves, never rejects, when the leg is gone. */
   readonly done: Promise<void>
   readonly #options: SessionOptions
   readonly #journal: Journal
   readonly #log: Logger
   readonly #controller: ChildController
-  readonly #startedAt = new Date()
   #activeAt: Date | undefined
   #endedAt: Date | undefined
   #state: SessionState = 'starting'
@@ -89,7 +89,7 @@ export class Session implements AsyncDisposable {
       errorCode: this.#errorCode,
       remoteAddress: this.#options.remoteAddress,
       externalId: this.#options.externalId,
-      startedAt: this.#startedAt,
+      startedAt: this.startedAt,
       activeAt: this.#activeAt,
       endedAt: this.#endedAt,
       stats: this.leg.stats()

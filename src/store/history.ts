@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../lib/errors.ts'
 import { type LegStats, noStats } from '../room/leg.ts'
+import type { QualityPoint } from '../room/quality/series.ts'
 import type { ConferenceInfo, SessionInfo, SessionState } from '../room/session.ts'
 import type { Database } from './database.ts'
 import type { Page } from './page.ts'
@@ -30,6 +31,12 @@ export class History {
   async session (id: string): Promise<SessionInfo | undefined> {
     const row = await this.#ended().where('session_id', '=', id).executeTakeFirst()
     return row && sessionOf(row)
+  }
+
+  /** The course of a session that has ended; empty where none was taken down. */
+  async qualityPoints (sessionId: string): Promise<readonly QualityPoint[]> {
+    const row = await this.#database.db.selectFrom('session_quality').select('points').where('session_id', '=', sessionId).executeTakeFirst()
+    return (row?.points ?? []) as readonly QualityPoint[]
   }
 
   async conference (id: string): Promise<ConferenceInfo | undefined> {

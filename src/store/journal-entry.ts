@@ -1,5 +1,6 @@
 import { newId } from '../lib/ids.ts'
 import { redacted, redactText } from '../lib/redact.ts'
+import type { QualityRecord } from '../room/quality/quality-watch.ts'
 import type { ConferenceInfo, ParticipantChange, SessionInfo } from '../room/session.ts'
 
 /** What the journal keeps of a recording. Its other fields are kept as they are, as JSON. */
@@ -30,6 +31,7 @@ export type Change =
   | { readonly of: 'conference', readonly info: ConferenceInfo }
   | { readonly of: 'participant', readonly info: ParticipantChange }
   | { readonly of: 'session', readonly info: SessionInfo }
+  | { readonly of: 'quality', readonly info: QualityRecord }
   | { readonly of: 'recording', readonly info: RecordingRecord }
   | { readonly of: 'audit', readonly info: AuditRecord }
 
@@ -47,7 +49,10 @@ export type Entry = PlainChange & {
   readonly event: { readonly id: string, readonly type: string } | null
 }
 
-export const idOf = (change: Change | PlainChange): string => change.of === 'participant' ? change.info.info.id : change.info.id
+export function idOf (change: Change | PlainChange): string {
+  if (change.of === 'participant') return change.info.info.id
+  return change.of === 'quality' ? change.info.sessionId : change.info.id
+}
 
 /**
  * Writes a change as one line. PostgreSQL takes neither NUL nor half a surrogate pair in JSON, and strangers choose some of the
@@ -84,6 +89,7 @@ export class EventTypes {
   /** @returns the type of event, `conference.started`, or undefined if nothing happened that deserves one. */
   of (change: Change): string | undefined {
     if (change.of === 'audit') return undefined
+    if (change.of === 'quality') return 'session.quality'
     const { state, isOver } = stateOf(change)
     const id = idOf(change)
     if (this.#states.get(id) === state) return undefined
@@ -107,7 +113,7 @@ function stateOf (change: Change): { state: string, isOver: boolean } {
     }
     case 'session': return { state: change.info.state, isOver: change.info.endedAt !== undefined }
     case 'recording': return { state: change.info.state, isOver: recordingEnds.has(change.info.state) }
-    case 'audit': return { state: 'recorded', isOver: true }
+    case 'audit': case 'quality': return { state: 'recorded', isOver: true }
   }
 }
 

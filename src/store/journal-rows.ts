@@ -1,6 +1,7 @@
 import { type Insertable, type Kysely, sql, type Transaction } from 'kysely'
 import pg from 'pg'
 import { type AuditRecord, type Entry, idOf, type Plain, type RecordingRecord } from './journal-entry.ts'
+import type { QualityRecord } from '../room/quality/quality-watch.ts'
 import type { ConferenceInfo, ParticipantChange, SessionInfo } from '../room/session.ts'
 import type { Tables } from './tables.ts'
 
@@ -26,6 +27,7 @@ export async function applyEntries (db: Kysely<Tables>, origin: Origin, entries:
     await upsertConferences(t, origin.bridge, latest(fresh, 'conference'))
     await upsertParticipants(t, latest(fresh, 'participant'))
     await upsertSessions(t, latest(fresh, 'session'))
+    await insertQuality(t, latest(fresh, 'quality'))
     await upsertRecordings(t, origin.bridge, latest(fresh, 'recording'))
     await insertAudit(t, origin.bridge, latest(fresh, 'audit'))
     await insertEvents(t, fresh.flatMap(entry => eventRow(entry, origin.bridge) ?? []))
@@ -108,6 +110,15 @@ async function upsertSessions (t: Transaction<Tables>, entries: Entries<SessionI
   }))).execute()
 }
 
+async function insertQuality (t: Transaction<Tables>, entries: Entries<QualityRecord>): Promise<void> {
+  if (entries.length === 0) return
+  await t.insertInto('session_quality').values(entries.map(({ info: { sessionId, quality, points } }) => ({
+    session_id: sessionId,
+    summary: JSON.stringify(quality),
+    points: JSON.stringify(points)
+  }))).onConflict(conflict => conflict.column('session_id').doNothing()).execute()
+}
+
 async function upsertRecordings (t: Transaction<Tables>, bridge: string, entries: Entries<RecordingRecord>): Promise<void> {
   if (entries.length === 0) return
   await t.insertInto('recordings').values(entries.map(({ info, at }) => ({
@@ -185,6 +196,10 @@ function eventSubject (entry: Exclude<Entry, { of: 'audit' }>): Pick<EventRow, '
     case 'session': {
       const { id, room, conferenceId } = entry.info
       return { room_name: clip(room), conference_id: conferenceId, session_id: id, data: JSON.stringify(entry.info) }
+    }
+    case 'quality': {
+      const { points: _points, ...data } = entry.info
+      return { room_name: clip(data.room), conference_id: data.conferenceId, session_id: data.sessionId, data: JSON.stringify(data) }
     }
     case 'recording': return { room_name: clip(entry.info.room), data: JSON.stringify(entry.info) }
   }

@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import { uuidV7 } from '../lib/ids.ts'
 import { type Logger, Tally } from '../lib/log.ts'
+import type { QualityRecord } from '../room/quality/quality-watch.ts'
 import type { ConferenceInfo, Journal, ParticipantChange, SessionInfo } from '../room/session.ts'
 import type { Database } from './database.ts'
 import { type AuditRecord, type Change, type Entry, EventTypes, idOf, isOver, type RecordingRecord } from './journal-entry.ts'
@@ -88,6 +89,8 @@ export class StoreJournal implements Journal, AsyncDisposable {
   roomChanged (info: ConferenceInfo): void { this.#accept({ of: 'conference', info }) }
   participantChanged (info: ParticipantChange): void { this.#accept({ of: 'participant', info }) }
   sessionChanged (info: SessionInfo): void { this.#accept({ of: 'session', info }) }
+  /** Of a session that is over, after its last change. */
+  qualityMeasured (info: QualityRecord): void { this.#accept({ of: 'quality', info }) }
   recordingChanged (info: RecordingRecord): void { this.#accept({ of: 'recording', info }) }
   auditRecorded (info: AuditRecord): void { this.#accept({ of: 'audit', info }) }
 

@@ -11,6 +11,8 @@ import { silentLogger } from '../lib/log.ts'
 import { StoredApiKeys } from './api-key-rows.ts'
 import { AuditTrail } from './audit.ts'
 import { Events } from './events.ts'
+import { noStats } from '../room/leg.ts'
+import { sessionQuality } from '../room/quality/session-quality.ts'
 import { History } from './history.ts'
 import { Ingresses } from './ingresses.ts'
 import type { RecordingRecord } from './journal-entry.ts'
@@ -181,6 +183,26 @@ for (const row of storeRows()) {
       journal.roomChanged({ ...room, endedAt: over.endedAt })
       await journal.settled()
       assert.deepEqual(await history.conference(room.id), { ...room, endedAt: over.endedAt })
+    })
+
+    test('how a session fared outlives it, is an event, and goes with it', async () => {
+      const history = new History(store.database)
+      const room = conference({ room: 'fared' })
+      const over = session(room.id, { room: 'fared', state: 'ended', endedAt: new Date() })
+      using events = new Events(store.database, { clock: systemClock, log })
+      const points = [{ at: 5, bitrate: 1000, lossPercent: 0.5, jitterMs: null, roundTripMs: 20, frozenMs: 0, estimatedBitrate: null, layer: 1 }]
+      const quality = sessionQuality(noStats)
+      const last = await events.last()
+      journal.roomChanged(room)
+      journal.sessionChanged(over)
+      journal.qualityMeasured({ sessionId: over.id, kind: over.kind, room: 'fared', conferenceId: room.id, durationMs: 5000, quality, points })
+      await journal.settled()
+      assert.deepEqual(await history.qualityPoints(over.id), points)
+      assert.deepEqual(await history.qualityPoints('ses_none'), [])
+      const told = (await events.after(last, { limit: 10, room: 'fared' })).filter(({ type }) => type === 'session.quality')
+      assert.deepEqual(told.map(({ data }) => data), [{ sessionId: over.id, kind: over.kind, room: 'fared', conferenceId: room.id, durationMs: 5000, quality }])
+      await store.database.db.deleteFrom('external_sessions').where('session_id', '=', over.id).execute()
+      assert.deepEqual(await history.qualityPoints(over.id), [])
     })
 
     test('what ended long ago is deleted, and what goes on is not', async () => {

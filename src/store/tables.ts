@@ -54,6 +54,8 @@ type ExternalSessionsTable = {
   end_reason: string | null
 }
 
+type SessionQualityTable = { session_id: string, summary: Json, points: Json<readonly object[]> }
+
 type LeasesTable = { name: string, owner: string, fence: Count, expires_at: Time }
 
 type JournalPositionsTable = { journal_id: string, bridge_id: string, applied: Count, updated_at: TimeWithDefault }
@@ -155,6 +157,7 @@ export type Tables = {
   conferences: ConferencesTable
   participants: ParticipantsTable
   external_sessions: ExternalSessionsTable
+  session_quality: SessionQualityTable
   leases: LeasesTable
   journal_positions: JournalPositionsTable
   events: EventsTable

@@ -1,4 +1,5 @@
 import { act } from '../actions.ts'
+import { sessionReport } from '../api.ts'
 import type { Session } from '../api-types.ts'
 import { now } from '../clock.ts'
 import { bitrate, bytes, duration, moment } from '../lib/format.ts'
@@ -60,7 +61,7 @@ function Row ({ session }: { session: Session }) {
   const rate = sessionRates.get(id)?.bitsPerSecond
   return (
     <tr>
-      <th scope='row'>{kind}</th>
+      <th scope='row'><a href={sessionReport(id)} target='_blank' title={`How this ${kind} session in ${room} goes, with plots`}>{kind}</a></th>
       <td>{room}</td>
       <td><Badge tone={tones[state]}>{stateNames[state]}</Badge>{reason && <span class='reason'>{reason}</span>}</td>
       <td class='number muted'>{remoteAddress ?? '–'}</td>

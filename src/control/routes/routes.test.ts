@@ -75,7 +75,8 @@ test('what the history knows is found; it cannot be ended again', async () => {
   const history = {
     sessions: async () => [over],
     session: async (id: string) => id === over.id ? over : undefined,
-    conference: async (id: string) => id === 'conf_old' ? { id, room: 'a', participants: 0, openedAt: new Date(0), endedAt: new Date(2) } : undefined
+    conference: async (id: string) => id === 'conf_old' ? { id, room: 'a', participants: 0, openedAt: new Date(0), endedAt: new Date(2) } : undefined,
+    qualityPoints: async () => []
   }
   await using it = await controlUnderTest({ parts: { history } })
   assert.equal((await it.ask('GET', '/api/v1/sessions?state=failed')).json().items[0].errorCode, 'media_timeout')

@@ -1,15 +1,18 @@
 import { z } from 'zod'
 import { AppError } from '../../lib/errors.ts'
+import type { QualityPoint } from '../../room/quality/series.ts'
+import { sessionQuality } from '../../room/quality/session-quality.ts'
 import type { SessionInfo } from '../../room/session.ts'
 import { mayUse, type Principal } from '../auth/principal.ts'
 import { principalOf } from '../gate.ts'
 import type { Api } from '../http-types.ts'
 import { limits } from '../limits.ts'
 import type { ControlParts, SessionQuery } from '../parts.ts'
+import { reportPage } from '../report/page.ts'
+import { reportPolicy } from '../report/style.ts'
 import { idParameter, listOf, page, roomName, session, sessionQuality as sessionQualitySchema, sessionState } from '../schemas.ts'
-import { sessionQuality } from '../session-quality.ts'
 import { pageOf, sessionView } from '../views.ts'
-import { noContent, responses } from './responses.ts'
+import { bytes, noContent, responses } from './responses.ts'
 
 const tags = ['sessions']
 const query = z.strictObject({
@@ -20,7 +23,7 @@ const query = z.strictObject({
 })
 
 /** Everybody's stay: live ones from the bridge, ended ones from the history where there is one. */
-export function sessionRoutes (api: Api, { bridge, history }: ControlParts): void {
+export function sessionRoutes (api: Api, { bridge, history, quality, clock }: ControlParts): void {
   const live = (wanted: SessionQuery): SessionInfo[] => {
     const matching = [...bridge.sessions.values()]
       .filter(({ leg, room, state, id }) => (wanted.kind ?? leg.kind) === leg.kind && (wanted.room ?? room.name) === room.name &&
@@ -52,10 +55,25 @@ export function sessionRoutes (api: Api, { bridge, history }: ControlParts): voi
     schema: { tags, summary: 'One session, live or ended', params: idParameter, response: responses({ 200: session }, 404) }
   }, async request => sessionView(await find(request.params.id, principalOf(request))))
 
+  const pointsOf = async ({ id, endedAt }: SessionInfo): Promise<readonly QualityPoint[]> =>
+    (endedAt === undefined ? quality?.points(id) : await history?.qualityPoints(id)) ?? []
+
   api.get('/sessions/:id/quality', {
     config: { scope: 'rooms' },
-    schema: { tags, summary: 'How the network treats a session, or did until it ended', params: idParameter, response: responses({ 200: sessionQualitySchema }, 404) }
-  }, async request => sessionQuality((await find(request.params.id, principalOf(request))).stats))
+    schema: { tags, summary: 'How a session fares, or did until it ended, and its course', params: idParameter, response: responses({ 200: sessionQualitySchema }, 404) }
+  }, async request => {
+    const info = await find(request.params.id, principalOf(request))
+    return { ...sessionQuality(info.stats), points: [...await pointsOf(info)] }
+  })
+
+  api.get('/sessions/:id/report', {
+    config: { scope: 'rooms' },
+    schema: { tags, summary: 'The same as a page with plots, to read and to print', params: idParameter, response: responses({ 200: bytes('The report', 'text/html') }, 404) }
+  }, async (request, reply) => {
+    const info = await find(request.params.id, principalOf(request))
+    const page = reportPage(info, await pointsOf(info), new Date(clock.wall()))
+    return reply.type('text/html; charset=utf-8').header('content-security-policy', reportPolicy).send(page)
+  })
 
   api.delete('/sessions/:id', {
     config: { scope: 'rooms', audit: 'session.end' },

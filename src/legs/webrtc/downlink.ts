@@ -4,8 +4,10 @@ import { LayerChooser } from '../../media/bandwidth/layer-chooser.ts'
 import { RedundancyChooser } from '../../media/bandwidth/redundancy-chooser.ts'
 import { SendLedger } from '../../media/bandwidth/send-ledger.ts'
 import { ExtensionBlock, type ExtensionElement, playoutDelay } from '../../media/header-extensions.ts'
+import { LossBursts } from '../../media/quality/loss-bursts.ts'
 import type { TransportFeedback } from '../../media/rtcp/packet.ts'
 import { ExtensionUri, type HeaderExtension } from '../../protocols/webrtc/sdp-types.ts'
+import type { LinkQuality } from '../../room/leg.ts'
 import type { Outlet } from './outlet.ts'
 
 /**
@@ -25,6 +27,7 @@ const NOTICEABLE_LOSS = 0.05
 export class Downlink {
   readonly ledger = new SendLedger()
   readonly #estimator = new BandwidthEstimator()
+  readonly #bursts = new LossBursts()
   readonly #clock: Clock
   #reported = false
   readonly #choosers = new Map<Outlet, LayerChooser>()
@@ -43,7 +46,9 @@ export class Downlink {
 
   hear (feedback: TransportFeedback): void {
     this.#reported = true
-    this.#estimator.take(this.ledger.settle(feedback), this.#clock.now())
+    const fates = this.ledger.settle(feedback)
+    for (const { arrivedAt } of fates) this.#bursts.add(arrivedAt === undefined)
+    this.#estimator.take(fates, this.#clock.now())
   }
 
   /** Has the pictures sent in the qualities that suit the path: what one leaves, the next may take. Sound is never held back for them. */
@@ -84,6 +89,12 @@ export class Downlink {
     const told = (): number => Math.max(0, ...outlets.map(({ sender: { quality } }) => quality?.lossFraction ?? 0))
     this.#redundancy.update(this.#reported ? this.#estimator.lossFraction : told(), this.#clock.now())
     for (const { redundancy } of outlets) if (redundancy) redundancy.depth = this.#redundancy.depth
+  }
+
+  /** Measured where the viewer reports each packet. */
+  get link (): Pick<LinkQuality, 'bursts' | 'estimatedBitrate'> {
+    const { bitrate } = this.#estimator
+    return this.#reported ? { bursts: this.#bursts.describe(), ...bitrate === undefined ? {} : { estimatedBitrate: Math.round(bitrate) } } : {}
   }
 
   /** For the session's status; undefined where the viewer reports nothing. */

@@ -3,6 +3,8 @@ import { audioLevelOf } from '../../media/audio-level.ts'
 import type { Codec } from '../../media/codec.ts'
 import { NackGenerator } from '../../media/nack-generator.ts'
 import { wallOf } from '../../media/ntp.ts'
+import type { FreezeFigures } from '../../media/quality/freeze-meter.ts'
+import { WholeFrames } from '../../media/quality/whole-frames.ts'
 import { Reception } from '../../media/reception.ts'
 import { RedReader } from '../../media/red-reader.ts'
 import type { ReportBlock, SenderReport } from '../../media/rtcp/packet.ts'
@@ -64,6 +66,7 @@ export class Intake implements Disposable {
   readonly #options: IntakeOptions
   readonly #nacks = new NackGenerator()
   readonly #red: RedReader | undefined
+  readonly #frames: WholeFrames | undefined
   #track: Track | undefined
   #pictureAskedAt = -Infinity
   #pictureDue: Disposable | undefined
@@ -78,9 +81,12 @@ export class Intake implements Disposable {
     this.rid = options.rid
     this.reception = new Reception(options.codec.clockRate)
     this.#red = options.opusInRed === undefined ? undefined : new RedReader(options.opusInRed)
+    this.#frames = options.codec.kind === 'video' ? new WholeFrames(options.codec.name) : undefined
   }
 
   get track (): Track | undefined { return this.#track }
+  /** Of the picture it is a quality of. */
+  get freezes (): FreezeFigures { return this.#options.layers.freezes }
 
   take (packet: RtpPacket, now: number): void {
     this.reception.add(packet, now)
@@ -109,6 +115,7 @@ export class Intake implements Disposable {
   }
 
   #pass (packet: RtpPacket, now: number): void {
+    this.#noteFrames(packet, now)
     const track = this.#publish()
     const { audioLevelId } = this.#options
     const level = audioLevelId === undefined ? undefined : audioLevelOf(packet, audioLevelId)
@@ -124,7 +131,13 @@ export class Intake implements Disposable {
     if (!this.#nacks.add(sequenceNumber, now)) return // Nobody misses it.
     this.repaired++
     this.reception.addRepaired()
-    this.#track?.write(RtpPacket.build({ payloadType: 96, marker, sequenceNumber, timestamp, ssrc: this.ssrc }, payload.subarray(2)))
+    const original = RtpPacket.build({ payloadType: 96, marker, sequenceNumber, timestamp, ssrc: this.ssrc }, payload.subarray(2))
+    this.#noteFrames(original, now)
+    this.#track?.write(original)
+  }
+
+  #noteFrames (packet: RtpPacket, now: number): void {
+    if (this.#frames && this.#frames.add(packet) > 0) this.#options.layers.freezes.frame(now)
   }
 
   takeReport (report: SenderReport, now: number, wallMs: number): void {

@@ -1,4 +1,5 @@
 import type { Codec } from '../../media/codec.ts'
+import { FreezeMeter } from '../../media/quality/freeze-meter.ts'
 import type { Participant } from '../../room/room.ts'
 import { Track } from '../../room/track.ts'
 
@@ -16,6 +17,8 @@ export function orderLayers (rids: readonly string[]): string[] {
  * The others hang on it.
  */
 export class PublishedLayers {
+  /** Fed by whichever layer comes: who watches gets one of them. */
+  readonly freezes = new FreezeMeter()
   readonly #participant: Participant
   readonly #codec: Codec
   readonly #rids: readonly string[]

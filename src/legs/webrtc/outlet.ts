@@ -4,6 +4,7 @@ import type { Codec } from '../../media/codec.ts'
 import type { ExtensionBlock } from '../../media/header-extensions.ts'
 import { startsKeyframe } from '../../media/keyframes.ts'
 import { LiveStart } from '../../media/live-start.ts'
+import { FreezeMeter } from '../../media/quality/freeze-meter.ts'
 import type { SenderReport } from '../../media/rtcp/packet.ts'
 import type { RtpPacket } from '../../media/rtp-packet.ts'
 import { Redundancy } from '../../media/redundancy.ts'
@@ -43,6 +44,8 @@ export class Outlet implements PacketSink, Disposable {
   readonly codec: Codec
   readonly sender: RtpSender
   readonly redundancy: Redundancy | undefined
+  /** Of what was sent. */
+  readonly freezes = new FreezeMeter()
   framesFromBacklog = 0
   picturesLost = 0
   layerSwitches = 0
@@ -163,6 +166,7 @@ export class Outlet implements PacketSink, Disposable {
     }
     if (this.#liveStart && !this.#isLive(packet, this.#liveStart)) return
     this.sender.write(packet)
+    if (packet.marker && this.codec.kind === 'video') this.freezes.frame(this.#clock.now())
   }
 
   #isLive (packet: RtpPacket, start: LiveStart): boolean {

@@ -1,3 +1,4 @@
+import type { BurstFigures } from '../../media/quality/loss-bursts.ts'
 import type { CandidatePair } from '../../protocols/webrtc/transport.ts'
 import type { LegStats, LinkQuality } from '../../room/leg.ts'
 import type { Demux } from './demux.ts'
@@ -8,21 +9,32 @@ export type PublisherFigures = Pick<LegStats, 'packetsIn' | 'bytesIn' | 'packets
   readonly demux: Demux | undefined
   readonly publishing: Publishing
   readonly pair: CandidatePair | undefined
+  readonly roundTripMs: number | undefined
 }
 
-export function describePublisher ({ demux, publishing, pair, ...counters }: PublisherFigures): LegStats {
+export function describePublisher ({ demux, publishing, pair, roundTripMs, ...counters }: PublisherFigures): LegStats {
   const intakes = demux?.intakes ?? []
   const streams = Object.fromEntries(publishing.published.map(({ kind, codec }) => [kind, describe(codec.name, intakes.filter(intake => intake.codec.kind === kind))]))
   return {
     ...counters,
-    ...intakes.length > 0 ? { quality: qualityOf(intakes) } : {},
+    ...intakes.length > 0 ? { quality: qualityOf(intakes, roundTripMs) } : {},
     advice: [],
     detail: { ...streams, strayPackets: demux?.strays ?? 0, ice: pair && { local: pair.localType, remote: pair.remoteType, address: pair.remote, protocol: pair.protocol.toLowerCase() } }
   }
 }
 
-const qualityOf = (intakes: readonly Intake[]): LinkQuality =>
-  ({ packetsLost: sum(intakes, ({ reception }) => reception.lost), jitterMs: Math.max(...intakes.map(({ reception }) => reception.jitterMs)) })
+function qualityOf (intakes: readonly Intake[], roundTripMs: number | undefined): LinkQuality {
+  const picture = intakes.find(({ codec }) => codec.kind === 'video')
+  return {
+    packetsLost: sum(intakes, ({ reception }) => reception.lost),
+    jitterMs: Math.max(...intakes.map(({ reception }) => reception.jitterMs)),
+    ...roundTripMs === undefined ? {} : { roundTripMs },
+    bursts: worst(intakes.map(({ reception }) => reception.bursts)),
+    ...picture ? { freezes: { count: picture.freezes.count, totalMs: picture.freezes.totalMs } } : {}
+  }
+}
+
+const worst = (all: readonly BurstFigures[]): BurstFigures => all.reduce((a, b) => b.longestPackets > a.longestPackets ? b : a)
 
 /** @param intakes one, or the layers of a picture */
 function describe (codec: string, intakes: readonly Intake[]): Record<string, unknown> {
@@ -35,6 +47,7 @@ function describe (codec: string, intakes: readonly Intake[]): Record<string, un
     bytes: sum(intakes, ({ reception }) => reception.bytes),
     lost: sum(intakes, ({ reception }) => reception.lost),
     jitterMs: Math.max(...intakes.map(({ reception }) => reception.jitterMs)),
+    bursts: worst(intakes.map(({ reception }) => reception.bursts)),
     repaired: sum(intakes, ({ repaired }) => repaired),
     ...first.codec.kind === 'audio' ? { restored: sum(intakes, ({ restored }) => restored) } : {},
     ...first.codec.kind === 'video' ? { plis: sum(intakes, ({ picturesAskedFor }) => picturesAskedFor) } : {},

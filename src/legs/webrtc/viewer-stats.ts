@@ -14,11 +14,12 @@ export type ViewerFigures = {
   readonly packetsIn: number
   readonly bytesIn: number
   readonly downlink: Record<string, unknown> | undefined
+  readonly link: Pick<LinkQuality, 'bursts' | 'estimatedBitrate'>
   readonly advice: readonly Advice[]
 }
 
-export function describeViewer ({ viewed, outlets, scene, pair, packetsIn, bytesIn, downlink, advice }: ViewerFigures): LegStats {
-  const quality = qualityOf(outlets)
+export function describeViewer ({ viewed, outlets, scene, pair, packetsIn, bytesIn, downlink, link, advice }: ViewerFigures): LegStats {
+  const quality = qualityOf(outlets, link)
   const sections = viewed.map((section, index) => describe(section, outlets[index], scene))
   const first = (kind: MediaKind): Record<string, unknown> | undefined => sections[viewed.findIndex(section => section.kind === kind)]
   const video = first('video')
@@ -63,14 +64,20 @@ function describe ({ kind, mid, place, codec, negotiated }: ViewedSection, outle
   }
 }
 
-function qualityOf (outlets: readonly Outlet[]): LinkQuality | undefined {
+/** What viewers report; they do not say when a picture froze, so the freezes are those of what was sent. */
+function qualityOf (outlets: readonly Outlet[], link: Pick<LinkQuality, 'bursts' | 'estimatedBitrate'>): LinkQuality | undefined {
   const reported = outlets.map(({ sender }) => sender.quality).filter(quality => quality !== undefined)
   if (reported.length === 0) return undefined
   const roundTrips = reported.map(({ roundTripMs }) => roundTripMs).filter(ms => ms !== undefined)
+  const pictures = outlets.filter(({ codec }) => codec.kind === 'video')
+  const layered = pictures.find(({ track, layer }) => track && layer && track.layers.length > 1)
   return {
     packetsLost: sum(outlets, ({ sender }) => sender.mostLost),
     jitterMs: Math.max(...reported.map(({ jitterMs }) => jitterMs)),
-    ...roundTrips.length > 0 ? { roundTripMs: Math.max(...roundTrips) } : {}
+    ...roundTrips.length > 0 ? { roundTripMs: Math.max(...roundTrips) } : {},
+    ...pictures.length > 0 ? { freezes: { count: sum(pictures, ({ freezes }) => freezes.count), totalMs: sum(pictures, ({ freezes }) => freezes.totalMs) } } : {},
+    ...layered ? { layer: layered.track!.layers.indexOf(layered.layer!) } : {},
+    ...link
   }
 }
 

@@ -82,6 +82,7 @@ export class WhepLeg implements Leg {
       packetsIn: this.#packetsIn,
       bytesIn: this.#bytesIn,
       downlink: this.#downlink.describe(),
+      link: this.#downlink.link,
       advice: [...this.#advice.values()]
     })
   }

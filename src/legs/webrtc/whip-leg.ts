@@ -3,8 +3,9 @@ import { aborted } from '../../lib/abort.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { Tally } from '../../lib/log.ts'
+import { ntpOf, roundTripMs } from '../../media/ntp.ts'
 import { isRtcp, parseRtcp, printRtcp } from '../../media/rtcp/compound.ts'
-import type { RtcpPacket } from '../../media/rtcp/packet.ts'
+import type { ExtendedReport, RtcpPacket } from '../../media/rtcp/packet.ts'
 import { ExtensionUri } from '../../protocols/webrtc/sdp-types.ts'
 import type { Transport } from '../../protocols/webrtc/transport.ts'
 import type { Leg, LegContext, LegStats } from '../../room/leg.ts'
@@ -36,6 +37,7 @@ export class WhipLeg implements Leg {
   readonly #ssrc = randomInt(1, 2 ** 32)
   readonly #skew = new ClockSkew()
   #demux: Demux | undefined
+  #roundTripMs: number | undefined
   #packetsIn = 0
   #bytesIn = 0
   #packetsOut = 0
@@ -63,7 +65,7 @@ export class WhipLeg implements Leg {
 
   stats (): LegStats {
     return describePublisher({
-      demux: this.#demux, publishing: this.#options.publishing, pair: this.#options.transport.pair,
+      demux: this.#demux, publishing: this.#options.publishing, pair: this.#options.transport.pair, roundTripMs: this.#roundTripMs,
       packetsIn: this.#packetsIn, bytesIn: this.#bytesIn, packetsOut: this.#packetsOut, bytesOut: this.#bytesOut
     })
   }
@@ -98,7 +100,14 @@ export class WhipLeg implements Leg {
   #hear (packet: RtcpPacket, demux: Demux): void {
     const { clock } = this.#options
     if (packet.type === 'sr') demux.intakeOf(packet.ssrc)?.takeReport(packet, clock.now(), clock.wall())
+    if (packet.type === 'xr') this.#hearDelays(packet)
     if (packet.type === 'bye') for (const ssrc of packet.ssrcs) demux.end(ssrc)
+  }
+
+  /** Who sends only cannot be asked for the round trip by a sender report; it gives back the reference time we sent instead. */
+  #hearDelays ({ delays }: ExtendedReport): void {
+    const ours = delays.find(({ ssrc, lastReferenceTime }) => ssrc === this.#ssrc && lastReferenceTime !== 0)
+    if (ours) this.#roundTripMs = roundTripMs(this.#options.clock.wall(), ours.lastReferenceTime, ours.delay)
   }
 
   #reportRegularly (demux: Demux): Disposable {
@@ -114,7 +123,10 @@ export class WhipLeg implements Leg {
       if (feedback) this.#send([feedback])
       if (++tick % TICKS_PER_REPORT !== 0) return
       for (const intake of demux.intakes) intake.measure(now)
-      this.#send([{ type: 'rr', ssrc: this.#ssrc, reports: demux.intakes.map(intake => intake.report(now)) }])
+      this.#send([
+        { type: 'rr', ssrc: this.#ssrc, reports: demux.intakes.map(intake => intake.report(now)) },
+        { type: 'xr', ssrc: this.#ssrc, referenceTime: ntpOf(clock.wall()), delays: [] }
+      ])
     })
   }
 

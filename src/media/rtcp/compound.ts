@@ -1,5 +1,6 @@
 import { ByteReader, ByteWriter } from '../../lib/bytes.ts'
 import { ProtocolError } from '../../lib/errors.ts'
+import { readExtendedReport, writeExtendedReport } from './extended-report.ts'
 import { readBitrateEstimate, readFullIntraRequest, readNack, readPictureLoss, writeBitrateEstimate, writeFullIntraRequest, writeNack } from './feedback.ts'
 import { FeedbackType, HEADER_BYTES, MAX_COUNT, PacketType, type RtcpPacket, VERSION_2 } from './packet.ts'
 import {
@@ -12,7 +13,7 @@ export const isRtcp = (bytes: Buffer): boolean => bytes.length >= HEADER_BYTES &
 
 /**
  * Reads a compound packet (RFC 3550 section 6.1), also one of reduced size (RFC 5506). Packets of kinds nobody here reads
- * (XR, APP, other feedback) are passed over.
+ * (APP, other feedback) are passed over.
  * @throws ProtocolError when a length does not fit.
  */
 export function parseRtcp (bytes: Buffer): RtcpPacket[] {
@@ -44,6 +45,7 @@ function readOne (body: ByteReader, type: number, count: number): RtcpPacket | u
     case PacketType.rr: return readReceiverReport(body, count)
     case PacketType.sdes: return readSourceDescription(body, count)
     case PacketType.bye: return readGoodbye(body, count)
+    case PacketType.extended: return readExtendedReport(body)
     case PacketType.transport: case PacketType.payload: return readFeedback(body, type, count)
     default: return undefined
   }
@@ -82,6 +84,7 @@ function writeBody (out: ByteWriter, packet: RtcpPacket): { type: number, count:
     case 'rr': writeReceiverReport(out, packet); return { type: PacketType.rr, count: packet.reports.length }
     case 'sdes': writeSourceDescription(out, packet); return { type: PacketType.sdes, count: packet.chunks.length }
     case 'bye': writeGoodbye(out, packet); return { type: PacketType.bye, count: packet.ssrcs.length }
+    case 'xr': writeExtendedReport(out, packet); return { type: PacketType.extended, count: 0 }
     case 'nack': writeNack(out.u32(packet.sender).u32(packet.media), packet); return { type: PacketType.transport, count: FeedbackType.nack }
     case 'pli': out.u32(packet.sender).u32(packet.media); return { type: PacketType.payload, count: FeedbackType.pli }
     case 'fir': writeFullIntraRequest(out.u32(packet.sender).u32(0), packet); return { type: PacketType.payload, count: FeedbackType.fir }

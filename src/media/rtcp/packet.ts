@@ -1,3 +1,5 @@
+import type { NtpTime } from '../ntp.ts'
+
 /** What is known of one source's reception (RFC 3550 section 6.4.1). */
 export type ReportBlock = {
   readonly ssrc: number
@@ -54,11 +56,23 @@ export type TransportFeedback = {
   readonly arrivals: readonly (number | undefined)[]
 }
 
-export type RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye | Nack | PictureLoss | FullIntraRequest |
-  BitrateEstimate | TransportFeedback
+/**
+ * RFC 3611, as far as it lets a receiver measure the round trip: its own clock (section 4.4), which the other side gives back
+ * with the time it kept it (section 4.5).
+ */
+export type ExtendedReport = {
+  readonly type: 'xr'
+  readonly ssrc: number
+  readonly referenceTime: NtpTime | undefined
+  /** What others asked, by their SSRC: the middle 32 bits of their NTP time, and since when, in units of 1/65536 s. */
+  readonly delays: readonly { readonly ssrc: number, readonly lastReferenceTime: number, readonly delay: number }[]
+}
 
-/** RTCP packet types (RFC 3550 section 12.1, RFC 4585 section 6.1). */
-export const PacketType = { sr: 200, rr: 201, sdes: 202, bye: 203, transport: 205, payload: 206 } as const
+export type RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye | Nack | PictureLoss | FullIntraRequest |
+  BitrateEstimate | TransportFeedback | ExtendedReport
+
+/** RTCP packet types (RFC 3550 section 12.1, RFC 4585 section 6.1, RFC 3611 section 2). */
+export const PacketType = { sr: 200, rr: 201, sdes: 202, bye: 203, transport: 205, payload: 206, extended: 207 } as const
 /** Feedback message types within `PacketType.transport` and `PacketType.payload`. */
 export const FeedbackType = { nack: 1, transportCc: 15, pli: 1, fir: 4, application: 15 } as const
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ProtocolError } from '../../lib/errors.ts'
-import { ntpMiddle, ntpOf, wallOf } from '../ntp.ts'
+import { ntpMiddle, ntpOf, roundTripMs, wallOf } from '../ntp.ts'
 import { isRtcp, parseRtcp, printRtcp } from './compound.ts'
 import type { RtcpPacket } from './packet.ts'
 
@@ -29,6 +29,10 @@ const rows: { name: string, hex: string, packets: RtcpPacket[] }[] = [
     packets: [{ type: 'transport-cc', sender: 10, media: 11, feedback: 1, base: 5, arrivals: [272, 282] }] },
   { name: 'transport feedback: a vector of symbols, a packet earlier than the one before it', hex: '8fcd0006 0000000a 0000000b fffe0003 00000102 d20010ff 38000000',
     packets: [{ type: 'transport-cc', sender: 10, media: 11, feedback: 2, base: 0xfffe, arrivals: [272, undefined, 72] }] },
+  { name: 'extended report: a receiver’s reference time', hex: '80cf0004 0000000a 04000002 e5000000 80000000',
+    packets: [{ type: 'xr', ssrc: 10, referenceTime: { seconds: 0xe5000000, fraction: 0x80000000 }, delays: [] }] },
+  { name: 'extended report: the delay since two of them', hex: '80cf0008 0000000a 05000006 0000000b aabbccdd 00010000 0000000c 00000001 00000002',
+    packets: [{ type: 'xr', ssrc: 10, referenceTime: undefined, delays: [{ ssrc: 11, lastReferenceTime: 0xaabbccdd, delay: 65_536 }, { ssrc: 12, lastReferenceTime: 1, delay: 2 }] }] },
   { name: 'compound', hex: '80c90001 0000000a 81ca0002 0000000a 01017800 81ce0002 0000000a 0000000b',
     packets: [{ type: 'rr', ssrc: 10, reports: [] }, { type: 'sdes', chunks: [{ ssrc: 10, cname: 'x' }] }, { type: 'pli', sender: 10, media: 11 }] }
 ]
@@ -43,7 +47,7 @@ for (const { name, hex, packets } of rows) {
 }
 
 test('RTCP that is read and not printed', () => {
-  assert.deepEqual(parseRtcp(bytesOf('80cf0001 0000000a')), [], 'extended reports are passed over')
+  assert.deepEqual(parseRtcp(bytesOf('80cf0004 0000000a 01000002 00000000 00000000')), [{ type: 'xr', ssrc: 10, referenceTime: undefined, delays: [] }], 'other blocks')
   assert.deepEqual(parseRtcp(bytesOf('8fce0004 0000000a 00000000 41414141 00000000')), [], 'another application')
   assert.deepEqual(parseRtcp(bytesOf('a1ce0003 0000000a 0000000b 00000004')), [{ type: 'pli', sender: 10, media: 11 }], 'padding')
   const vector = parseRtcp(bytesOf('8fcd0005 0000000a 0000000b 00000003 00000000 a8001020'))[0]
@@ -54,6 +58,7 @@ const refused: [string, string][] = [
   ['not version 2', '41c90001 0000000a'], ['longer than the datagram', '80c90002 0000000a'], ['a block cut short', '81c90001 0000000a'],
   ['padding longer than the packet', 'a0c90001 000000ff'], ['a description without an end', '81ca0002 0000000a 01ff0000'],
   ['a feedback on too many packets', '8fcd0004 0000000a 0000000b 0000ffff 00000000'], ['an empty run', '8fcd0005 0000000a 0000000b 00000001 00000000 00000000'],
+  ['a block longer than its extended report', '80cf0002 0000000a 04000002'],
   ['a reserved symbol', '8fcd0005 0000000a 0000000b 00000001 00000000 60010000']
 ]
 for (const [name, hex] of refused) test(`RTCP refused: ${name}`, () => assert.throws(() => parseRtcp(bytesOf(hex)), ProtocolError))
@@ -90,4 +95,7 @@ test('NTP time goes there and back', () => {
   assert.ok(Math.abs(wallOf(ntpOf(wallMs)) - wallMs) < 0.001)
   assert.deepEqual(ntpOf(0), { seconds: 2_208_988_800, fraction: 0 })
   assert.equal(ntpMiddle({ seconds: 0x12345678, fraction: 0x9abcdef0 }), 0x56789abc)
+  const last = ntpMiddle(ntpOf(wallMs))
+  assert.ok(Math.abs(roundTripMs(wallMs + 140, last, 65.536 * 100) - 40) < 0.1)
+  assert.equal(roundTripMs(wallMs, last, 65_536), 0, 'clocks that were set give no negative times')
 })

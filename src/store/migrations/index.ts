@@ -4,6 +4,7 @@ import pg from 'pg'
 import { conferences } from './001-conferences.ts'
 import { ownership } from './002-ownership.ts'
 import { access } from './003-access.ts'
+import { quality } from './004-quality.ts'
 
 const TABLE = 'migrations'
 const UNDEFINED_TABLE = '42P01'
@@ -12,7 +13,8 @@ const UNDEFINED_TABLE = '42P01'
 const migrations = (schema: string): Record<string, Migration> => ({
   '001_conferences': conferences(schema),
   '002_ownership': ownership(schema),
-  '003_access': access(schema)
+  '003_access': access(schema),
+  '004_quality': quality(schema)
 })
 
 const migrator = (db: Kysely<never>, schema: string): Migrator => new Migrator({
