@@ -2,17 +2,20 @@ import type { SessionInfo } from '../../room/session.ts'
 
 export type Decision = { readonly what: string, readonly decided: string }
 
-type Media = { codec?: unknown, negotiated?: unknown, flowing?: unknown, transcoded?: unknown, retransmission?: unknown, layerSwitches?: unknown, layers?: unknown }
+type Media = { kind?: unknown, participant?: unknown, codec?: unknown, negotiated?: unknown, flowing?: unknown, transcoded?: unknown, retransmission?: unknown, layerSwitches?: unknown, layers?: unknown }
 
 /** What was decided of a session's media, and why, in words. */
 export function decisionsOf ({ kind, stats: { detail } }: SessionInfo): Decision[] {
-  const decisions: Decision[] = []
-  for (const [part, what] of [['video', 'Picture'], ['audio', 'Sound']] as const) {
-    for (const media of [detail[part]].flat()) {
-      if (isMedia(media)) decisions.push({ what, decided: sentence(kind, media) })
-    }
-  }
-  return decisions
+  const { sections, video, audio } = detail
+  const all: unknown[] = Array.isArray(sections) ? sections : [withKind(video, 'video'), withKind(audio, 'audio')]
+  return all.filter(isMedia).map(media => ({ what: nameOf(media), decided: sentence(kind, media) }))
+}
+
+const withKind = (media: unknown, kind: string): unknown => isMedia(media) ? { ...media, kind } : undefined
+
+function nameOf ({ kind, participant }: Media): string {
+  const what = kind === 'audio' ? 'Sound' : 'Picture'
+  return typeof participant === 'string' ? `${what} of ${participant}` : what
 }
 
 const isMedia = (value: unknown): value is Media => typeof value === 'object' && value !== null

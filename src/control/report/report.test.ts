@@ -28,7 +28,7 @@ const viewer: SessionInfo = {
 test('a report says what was measured, decided and advised, and why it ended', () => {
   const page = reportPage(viewer, [point(5), point(10, { layer: 1, estimatedBitrate: 300_000 }), point(15, { layer: 0, lossPercent: 4.5 })], new Date(99_000))
   for (const said of ['Failed after 1:05', '2.0 %', '20 packets', '3.5 packets on average, longest 5', '4 ms', '41 ms', '0.9 s in all, as it was sent', 'estimate of the path', 'Quality of the picture sent',
-    'H264, passed through untouched', 'Its quality followed the path: 2 changes', 'Transcoded to opus', 'connect_timeout', '192.0.2.1', 'do &quot;this&quot;']) {
+    'Picture</th>', 'H264, passed through untouched', 'Its quality followed the path: 2 changes', 'Transcoded to opus', 'connect_timeout', '192.0.2.1', 'do &quot;this&quot;']) {
     assert.ok(page.includes(said), said)
   }
 })
@@ -43,7 +43,7 @@ test('what was not measured is said to be so', () => {
 test('whatever comes from outside is text', () => {
   const evil = '<script>alert(1)</script>"\'><img src=x onerror=alert(1)>'
   const page = reportPage({ ...viewer, kind: evil, room: evil, reason: evil, externalId: evil, remoteAddress: evil, stats: {
-    ...viewer.stats, advice: [{ code: evil, message: evil, remedy: evil }], detail: { participant: evil, video: { codec: evil }, audio: [{ codec: evil }] }
+    ...viewer.stats, advice: [{ code: evil, message: evil, remedy: evil }], detail: { participant: evil, video: { codec: evil }, sections: [{ kind: evil, participant: evil, codec: evil }] }
   } }, [point(5)], new Date(0))
   assert.ok(page.includes('&lt;script&gt;'))
   assert.doesNotMatch(page, /<script|<img|onerror=alert\(1\)>/)
