@@ -33,6 +33,8 @@ export class Track {
   backlog: Backlog | undefined
   /** Set by a publisher that sends this picture in several qualities (simulcast): those that came so far, lowest first. */
   layers: readonly Track[] = []
+  /** Of a layer: the publisher's name for it (RFC 8852). */
+  rid: string | undefined
   /** bit/s lately, where the publisher measures it. */
   bitrate: number | undefined
   /** How loud the packet written last is, in -dBov (RFC 6464): 127 is silence. Undefined where the publisher does not say. */

@@ -32,6 +32,8 @@ export class Downlink {
   #reported = false
   readonly #choosers = new Map<Outlet, LayerChooser>()
   readonly #redundancy = new RedundancyChooser()
+  /** The layers that viewers chose, by RID. */
+  readonly #limits = new Map<Outlet, string>()
 
   constructor (clock: Clock) { this.#clock = clock }
 
@@ -51,6 +53,13 @@ export class Downlink {
     this.#estimator.take(fates, this.#clock.now())
   }
 
+  /** Sends no better layer than this; undefined for the best that the path carries. Where there is no such layer, nothing is limited. */
+  limit (outlet: Outlet, rid: string | undefined): void {
+    if (rid === undefined) this.#limits.delete(outlet)
+    else this.#limits.set(outlet, rid)
+    this.#choosers.delete(outlet) // What is wanted now is tried now.
+  }
+
   /** Has the pictures sent in the qualities that suit the path: what one leaves, the next may take. Sound is never held back for them. */
   steer (outlets: readonly Outlet[]): void {
     const pictures = outlets.filter(({ codec, track }) => codec.kind === 'video' && track !== undefined)
@@ -67,7 +76,9 @@ export class Downlink {
   #steerOne (outlet: Outlet, budget: number | undefined): number {
     const track = outlet.track!
     if (track.layers.length === 0) outlet.switchTo(track)
-    const flowing = track.layers.filter(({ bitrate }) => (bitrate ?? 0) > 0)
+    const limit = track.layers.findIndex(({ rid }) => rid === this.#limits.get(outlet))
+    const allowed = limit < 0 ? track.layers : track.layers.slice(0, limit + 1)
+    const flowing = allowed.filter(({ bitrate }) => (bitrate ?? 0) > 0)
     if (flowing.length === 0) return track.bitrate ?? 0
     const layer = flowing[this.#chooserOf(outlet, flowing.length).choose(flowing.map(({ bitrate }) => bitrate ?? 0), budget, this.#isCalm, this.#clock.now())]!
     outlet.switchTo(layer)

@@ -35,6 +35,7 @@ export class PublishedLayers {
   publish (rid: string): Track {
     this.#best ??= this.#participant.publish(this.#codec)
     const track = rid === '' || rid === this.#rids.at(-1) ? this.#best : new Track(this.#codec, `${this.#best.id}~${rid}`)
+    if (rid !== '') track.rid = rid
     this.#tracks.set(rid, track)
     this.#announce()
     return track

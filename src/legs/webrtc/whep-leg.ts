@@ -72,6 +72,23 @@ export class WhepLeg implements Leg {
     signal.throwIfAborted()
   }
 
+  get viewed (): readonly ViewedSection[] { return this.#options.viewing.viewed }
+  /** Who is shown; undefined before the connection is made. */
+  get scene (): Scene | undefined { return this.#stage?.scene }
+
+  /** The layers there are of what a section shows, lowest first. */
+  ridsOf ({ kind, place }: ViewedSection): string[] {
+    return this.scene?.[kind][place]?.track.layers.map(({ rid }) => rid).filter(rid => rid !== undefined) ?? []
+  }
+
+  /** The viewer wants this layer of what a section shows, and none above it; undefined for whatever suits its path. */
+  chooseLayer (section: ViewedSection, rid: string | undefined): void {
+    const outlet = this.#outlets[this.viewed.indexOf(section)]
+    if (!outlet) return
+    this.#downlink.limit(outlet, rid)
+    this.#steer()
+  }
+
   stats (): LegStats {
     const { transport, viewing: { viewed } } = this.#options
     return describeViewer({

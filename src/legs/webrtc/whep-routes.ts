@@ -10,6 +10,7 @@ import { commonRoutes, HttpSessions, offerIn, sendAnswer, takeSdp } from './http
 import { iceServerLinks } from './ice-servers.ts'
 import type { WebRtcSettings } from './settings.ts'
 import { type Audience, cast, isEmpty, type Scene } from './stage.ts'
+import { extensionLinks, viewerExtensions } from './viewer-extensions.ts'
 import { negotiateViewing, placesIn } from './viewing.ts'
 import { WhepLeg } from './whep-leg.ts'
 
@@ -41,6 +42,7 @@ export async function whepRoutes (app: FastifyInstance, options: WebRtcRoutesOpt
     if (identity !== undefined) request.query.identity ??= identity
   }
   app.post<ViewRequest>('/whep/:room', { onRequest: mayView }, (request, reply) => watch(request, reply, options, sessions))
+  await app.register(viewerExtensions, { bridge: options.bridge, clock: options.clock, sessions, path: '/whep' })
   commonRoutes(app, {
     path: '/whep',
     sessions,
@@ -72,7 +74,7 @@ async function watch (request: FastifyRequest<ViewRequest>, reply: FastifyReply,
     throw error
   })
   const secret = sessions.add({ session, transport, offer })
-  return sendAnswer({ reply, path: '/whep', secret, offer, sections: viewing.sections, transport, transports, links: iceServerLinks(settings, session.id, clock.wall()) })
+  return sendAnswer({ reply, path: '/whep', secret, offer, sections: viewing.sections, transport, transports, links: [...iceServerLinks(settings, session.id, clock.wall()), ...extensionLinks(`/whep/sessions/${secret}`)] })
 }
 
 /** What is to be watched, as soon as there is something to see or hear; undefined if there is nothing for a while. */
