@@ -36,3 +36,5 @@ export function codec (name: CodecName, more: Partial<Omit<Codec, 'name' | 'kind
 }
 
 export const opus: Codec = codec('opus', { channels: 2 })
+/** What telephones speak. G.722 sounds twice as wide. */
+export const telephoneCodecs: readonly Codec[] = (['G722', 'PCMU', 'PCMA'] as const).map(name => codec(name, { channels: 1 }))

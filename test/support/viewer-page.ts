@@ -16,10 +16,14 @@ export type Seen = {
 export const viewerPage = `<!doctype html><meta charset=utf-8><title>viewer</title><video id=v autoplay playsinline></video><script>
 const state = { answeredAt: 0, firstFrameMs: null, frames: 0, flashes: [], beeps: [] }
 let connection, resource
-async function watch (url, kinds = ['audio', 'video']) {
+async function watch (url, kinds = ['audio', 'video'], audioCodec) {
   connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
   const stream = new MediaStream()
-  for (const kind of kinds) stream.addTrack(connection.addTransceiver(kind, { direction: 'recvonly' }).receiver.track)
+  for (const kind of kinds) {
+    const transceiver = connection.addTransceiver(kind, { direction: 'recvonly' })
+    if (audioCodec && kind === 'audio') transceiver.setCodecPreferences(RTCRtpReceiver.getCapabilities('audio').codecs.filter(c => c.mimeType === 'audio/' + audioCodec))
+    stream.addTrack(transceiver.receiver.track)
+  }
   const video = document.getElementById('v')
   video.srcObject = stream
   const ear = kinds.includes('audio') ? await openEar() : undefined
@@ -75,7 +79,7 @@ async function seen () {
   return { ...state, state: connection.connectionState, inbound }
 }
 /** Publishes a canvas that flashes and a tone that beeps, both at each full second of the wall clock, by WHIP. With layers, in several qualities, and with noise that costs bits. */
-async function publish (url, codec, layers) {
+async function publish (url, codec, layers, audioCodec) {
   const canvas = document.createElement('canvas')
   canvas.width = 640; canvas.height = 360
   const context = canvas.getContext('2d')
@@ -97,7 +101,8 @@ async function publish (url, codec, layers) {
   setInterval(() => { gain.gain.value = Date.now() % 1000 < 100 ? 0.5 : 0 }, 5)
   connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
   const stream = new MediaStream([...canvas.captureStream(30).getVideoTracks(), ...out.stream.getAudioTracks()])
-  connection.addTransceiver(stream.getAudioTracks()[0], { direction: 'sendonly', streams: [stream] })
+  const audio = connection.addTransceiver(stream.getAudioTracks()[0], { direction: 'sendonly', streams: [stream] })
+  if (audioCodec) audio.setCodecPreferences(RTCRtpSender.getCapabilities('audio').codecs.filter(c => c.mimeType === 'audio/' + audioCodec))
   const video = connection.addTransceiver(stream.getVideoTracks()[0], { direction: 'sendonly', streams: [stream], ...layers ? { sendEncodings: layers } : {} })
   if (codec) video.setCodecPreferences(RTCRtpSender.getCapabilities('video').codecs.filter(c => c.mimeType === 'video/' + codec || c.mimeType === 'video/rtx'))
   await connection.setLocalDescription()

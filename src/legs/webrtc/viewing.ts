@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { AppError } from '../../lib/errors.ts'
-import { type Codec, codec, type MediaKind, opus } from '../../media/codec.ts'
+import { type Codec, codec, type MediaKind, opus, telephoneCodecs } from '../../media/codec.ts'
 import type { AnswerSection, SentStream } from '../../protocols/webrtc/sdp-answer.ts'
 import { codecsToSend, findCodec, type NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
 import { ExtensionUri, type HeaderExtension, type Offer, type OfferedSection } from '../../protocols/webrtc/sdp-types.ts'
@@ -50,7 +50,7 @@ export function placesIn (offer: Offer, wanted: string | undefined): Audience['p
 
 /**
  * Decides what each section of a viewer's offer will carry: as many pictures and sounds as the scene has places for, each in its
- * publisher's own codec where the viewer takes it; sound else as Opus. The rest is turned down.
+ * publisher's own codec where the viewer takes it; sound else as Opus, or as telephones have it. The rest is turned down.
  * @throws AppError `unprocessable_sdp`, `no_common_codec`
  */
 export function negotiateViewing (offer: Offer, scene: Scene, cname: string): Viewing {
@@ -74,7 +74,7 @@ function viewOf (offered: OfferedSection, where: Pick<ViewedSection, 'kind' | 'i
   const { kind, index, place } = where
   const part = scene[kind][place]
   const published = part?.track.codec
-  const choices = kind === 'audio' ? [published, opus] : [published ?? presumedVideo]
+  const choices = kind === 'audio' ? [published, opus, ...telephoneCodecs] : [published ?? presumedVideo]
   for (const choice of choices) {
     const negotiated = choice && findCodec(offered, choice, feedback)
     if (!negotiated) continue
@@ -99,6 +99,6 @@ const nothingToWatchWith = (offer: Offer): AppError => mediaIn(offer).length ===
 function nothingToSend (offer: Offer, scene: Scene): AppError {
   const offered = [...new Set(mediaIn(offer).flatMap(section => section.codecs.map(({ name }) => name)))].slice(0, 16).join(', ')
   const published = [...new Set([...scene.video, ...scene.audio].filter(part => part !== undefined).map(({ track }) => track.codec.name))].join(', ')
-  const needed = `${published || 'H264'}${scene.audio.some(part => part !== undefined) ? ' or, for the sound, opus' : ''}`
+  const needed = `${published || 'H264'}${scene.audio.some(part => part !== undefined) ? ' or, for the sound, opus, G722, PCMU or PCMA' : ''}`
   return new AppError('no_common_codec', `The offer has ${offered || 'no codec that is known'}; needed are ${needed}.`)
 }

@@ -4,7 +4,7 @@ import { codec } from '../codec.ts'
 import { depacketizerFor, packetizerFor } from './index.ts'
 
 test('each codec with a payload format: what goes in comes out', () => {
-  const codecs = [codec('H264'), codec('opus'), codec('AAC', { clockRate: 44_100, channels: 2, config: Buffer.from('1210', 'hex') })]
+  const codecs = [codec('H264'), codec('opus'), codec('PCMU'), codec('PCMA'), codec('G722'), codec('AAC', { clockRate: 44_100, channels: 2, config: Buffer.from('1210', 'hex') })]
   for (const of of codecs) {
     const frame = { units: [Buffer.from('6588840021', 'hex')], timestamp: 77, compositionOffset: 0, keyframe: true }
     const depacketizer = depacketizerFor(of)

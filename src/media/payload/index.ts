@@ -4,16 +4,21 @@ import type { Codec, CodecName } from '../codec.ts'
 import type { Depacketizer, Packetizer } from '../frame.ts'
 import { AacDepacketizer, AacPacketizer } from './aac.ts'
 import { H264Depacketizer, H264Packetizer } from './h264.ts'
-import { OpusDepacketizer, OpusPacketizer } from './opus.ts'
 import type { StreamIds } from './rtp-writer.ts'
+import { WholeFrameDepacketizer, WholeFramePacketizer } from './whole-frame.ts'
 
 export type { StreamIds } from './rtp-writer.ts'
 
 type PayloadFormat = { readonly packetizer: (ids: StreamIds) => Packetizer, readonly depacketizer: (codec: Codec) => Depacketizer }
 
+const wholeFrames: PayloadFormat = { packetizer: ids => new WholeFramePacketizer(ids), depacketizer: () => new WholeFrameDepacketizer() }
+
 const formats: Partial<Record<CodecName, PayloadFormat>> = {
   H264: { packetizer: ids => new H264Packetizer(ids), depacketizer: () => new H264Depacketizer() },
-  opus: { packetizer: ids => new OpusPacketizer(ids), depacketizer: () => new OpusDepacketizer() },
+  opus: wholeFrames,
+  PCMU: wholeFrames,
+  PCMA: wholeFrames,
+  G722: wholeFrames,
   AAC: {
     packetizer: ids => new AacPacketizer(ids),
     depacketizer: ({ config }) => new AacDepacketizer(config ? parseAacConfig(config).frameLength : undefined)
