@@ -196,3 +196,17 @@ test('a refusal tells nothing of the URL', async () => {
   await assert.rejects(dialer.connect('rtmp://10.0.0.1/live/canaryKey', 'push'), (error: Error) => !/canaryKey/.test(error.message))
   await assert.rejects(dialer.connect('rtmp://me:canaryPass@8.8.8.8/live', 'push'), (error: Error) => !/canaryPass/.test(error.message))
 })
+
+test('places that a server names are held to the rules, at any port', async () => {
+  const places = ['8.8.8.8', '10.0.0.1', '127.0.0.1', '169.254.169.254', '::1', 'fe80::1'].map((address, index) => ({ address, port: 10_000 + index }))
+  const reached = async (url: string, allowPrivate: string[]): Promise<string[]> => {
+    await using dialer = new GuardedDialer({ lookup, allowPrivate })
+    return (await dialer.reachable(url, 'whip', places)).map(({ address }) => address)
+  }
+  assert.deepEqual(await reached('https://8.8.8.8/whip', []), ['8.8.8.8'])
+  assert.deepEqual(await reached('https://8.8.8.8/whip', ['10.0.0.0/8']), ['8.8.8.8', '10.0.0.1'])
+  assert.deepEqual(await reached('https://inside.test/whip', ['inside.test']), ['8.8.8.8', '10.0.0.1'], 'its own addresses')
+  assert.deepEqual(await reached('https://8.8.8.8/whip', ['inside.test']), ['8.8.8.8'], 'another’s addresses')
+  assert.deepEqual(await reached('https://8.8.8.8/whip', ['10.0.0.1:443']), ['8.8.8.8'], 'one port is not all')
+  await assert.rejects(reached('https://inside.test/whip', []), refusedWith('destination_not_allowed'))
+})

@@ -66,6 +66,19 @@ export class GuardedDialer implements AsyncDisposable {
     await this.#addresses(parseDestination(url, use), use)
   }
 
+  /**
+   * Those of the places a server at this URL names (for media, say) that something may be sent to: by the rules for a URL, but at
+   * any port, since media has no usual one. A private host that was allowed by name may name its own addresses.
+   */
+  async reachable<Place extends { readonly address: string, readonly port: number }> (url: string, use: Use, places: readonly Place[]): Promise<readonly Place[]> {
+    const destination = parseDestination(url, use)
+    const own = new Set(await this.#addresses(destination, use))
+    return places.filter(({ address, port }) => {
+      const host = own.has(address) ? destination.host : ''
+      return kindOf(address) === 'public' || this.#policy.allowances.some(allowance => covers(allowance, { host, address, port }))
+    })
+  }
+
   /** A connected socket, TLS included where the scheme has it. @throws also AppError `connect_timeout`. */
   async connect (url: string, use: Use, { timeoutMs = CONNECT_TIMEOUT_MS, signal }: Pick<SendOptions, 'timeoutMs' | 'signal'> = {}): Promise<Socket> {
     return await this.#open(parseDestination(url, use), use, timeoutMs, signal)

@@ -12,7 +12,7 @@ import type { Leg } from '../../src/room/leg.ts'
 import type { Room } from '../../src/room/room.ts'
 import { noTranscode } from './no-transcode.ts'
 
-export type EdgeOptions = Partial<Pick<WebRtcRoutesOptions, 'authorize' | 'transcode'>> & { settings?: Partial<WebRtcSettings>, bindAddress?: string, log?: Logger, page?: string
+export type EdgeOptions = Partial<Pick<WebRtcRoutesOptions, 'authorize' | 'transcode'>> & { settings?: Partial<WebRtcSettings>, bindAddress?: string, port?: number, log?: Logger, page?: string
   /** Led through a network of the test's own: what becomes of each answer on its way to the client. */
   answer?: (sdp: string) => string
   /** Media over TCP too. */
@@ -32,7 +32,7 @@ export interface Edge extends AsyncDisposable {
 const anchor: Leg = { kind: 'anchor', run: (_room, { signal }) => new Promise(resolve => signal.addEventListener('abort', () => resolve())), stats: () => ({ packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0, advice: [], detail: {} }) }
 
 export async function openEdge (options: EdgeOptions = {}): Promise<Edge> {
-  const { authorize = async () => ({}), transcode = noTranscode, settings, bindAddress = '127.0.0.1', log = silentLogger, page = '', answer, tcp = false } = options
+  const { authorize = async () => ({}), transcode = noTranscode, settings, bindAddress = '127.0.0.1', port = 0, log = silentLogger, page = '', answer, tcp = false } = options
   await using stack = new AsyncDisposableStack()
   const transports = stack.use(await TransportHub.open({ port: 0, bindAddress }))
   if (tcp) await transports.openTcp({ port: 0, log, clock: systemClock })
@@ -46,7 +46,7 @@ export async function openEdge (options: EdgeOptions = {}): Promise<Edge> {
   await app.register(whepRoutes, routes)
   await app.register(whipRoutes, routes)
   stack.defer(() => app.close())
-  await app.listen({ host: '127.0.0.1', port: 0 })
+  await app.listen({ host: '127.0.0.1', port })
   const owned = stack.move()
   return {
     url: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`,

@@ -41,7 +41,7 @@ function describe (codec: string, intakes: readonly Intake[]): Record<string, un
   const [first] = intakes
   if (!first) return { codec, flowing: false }
   return {
-    codec,
+    codec: first.codec.name,
     flowing: true,
     packets: sum(intakes, ({ reception }) => reception.packets),
     bytes: sum(intakes, ({ reception }) => reception.bytes),

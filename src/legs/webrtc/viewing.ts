@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto'
 import { AppError } from '../../lib/errors.ts'
 import { type Codec, codec, type MediaKind, opus, telephoneCodecs } from '../../media/codec.ts'
-import type { AnswerSection, SentStream } from '../../protocols/webrtc/sdp-answer.ts'
+import type { AnswerSection } from '../../protocols/webrtc/sdp-answer.ts'
 import { codecsToSend, findCodec, type NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
-import { ExtensionUri, type HeaderExtension, type Offer, type OfferedSection } from '../../protocols/webrtc/sdp-types.ts'
+import { ExtensionUri, type HeaderExtension, type Offer, type OfferedSection, type SentStream } from '../../protocols/webrtc/sdp-types.ts'
 import type { Audience, Scene } from './stage.ts'
 
 /** One section of the answer that will carry something. */

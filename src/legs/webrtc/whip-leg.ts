@@ -26,6 +26,9 @@ export type WhipLegOptions = {
   readonly transport: Transport
   readonly publishing: Publishing
   readonly identity: string
+  readonly name?: string | undefined
+  /** The kind of leg it came through, if not this one. */
+  readonly source?: string
   readonly settings: WebRtcSettings
   readonly clock: Clock
 }
@@ -46,14 +49,14 @@ export class WhipLeg implements Leg {
   constructor (options: WhipLegOptions) { this.#options = options }
 
   async run (room: Room, { signal, log, live, sessionId }: LegContext): Promise<void> {
-    const { transport, settings: { connectTimeoutMs }, clock, identity } = this.#options
+    const { transport, settings: { connectTimeoutMs }, clock, identity, name = identity, source = this.kind } = this.#options
     await using stack = new AsyncDisposableStack()
     stack.use(transport)
     const tally = new Tally(log, clock)
     const early: Buffer[] = []
     transport.onPacket = bytes => { early.push(bytes) } // What comes between “connected” and our hearing of it.
     await connected(transport, { timeoutMs: connectTimeoutMs, signal, clock })
-    const me = stack.use(room.join({ identity, source: this.kind, sessionId }))
+    const me = stack.use(room.join({ identity, name, source, sessionId }))
     const demux = this.#demux = stack.use(this.#open(me))
     transport.onPacket = bytes => this.#take(bytes, demux, tally)
     for (const bytes of early) this.#take(bytes, demux, tally)

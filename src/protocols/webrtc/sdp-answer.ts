@@ -1,15 +1,7 @@
-import { printCandidate } from './candidate.ts'
-import type { Candidate, HeaderExtension, OfferedSection, SdpCodec, TransportParameters } from './sdp-types.ts'
-
-/** One stream that will be sent in a section. */
-export type SentStream = {
-  /** Tracks of one stream are played together, in step. */
-  readonly streamId: string
-  readonly trackId: string
-  readonly cname: string
-  readonly ssrc: number
-  readonly rtxSsrc?: number | undefined
-}
+import { AppError } from '../../lib/errors.ts'
+import { candidateLines, codecLines, randomSessionId, sourceLines, transportLines } from './sdp-lines.ts'
+import { parseDescription } from './sdp-offer.ts'
+import type { Candidate, HeaderExtension, Offer, OfferedSection, SdpCodec, SentStream, TransportParameters } from './sdp-types.ts'
 
 export type AcceptedSection = {
   readonly offered: OfferedSection
@@ -60,11 +52,7 @@ function acceptedLines (section: AcceptedSection, { transport, candidates }: Ans
     `m=${offered.kind} 9 ${offered.protocol} ${codecs.map(codec => codec.payloadType).join(' ')}`,
     'c=IN IP4 0.0.0.0',
     'a=rtcp:9 IN IP4 0.0.0.0',
-    `a=ice-ufrag:${transport.ufrag}`,
-    `a=ice-pwd:${transport.pwd}`,
-    'a=ice-options:ice2 trickle',
-    `a=fingerprint:${transport.fingerprint.algorithm} ${transport.fingerprint.value}`,
-    `a=setup:${transport.setup}`,
+    ...transportLines(transport),
     `a=mid:${offered.mid}`,
     ...extensions.map(({ id, uri }) => `a=extmap:${id} ${uri}`),
     `a=${direction}`,
@@ -75,27 +63,7 @@ function acceptedLines (section: AcceptedSection, { transport, candidates }: Ans
     ...receiveRids.map(rid => `a=rid:${rid} recv`),
     ...receiveRids.length > 0 ? [`a=simulcast:recv ${receiveRids.join(';')}`] : [],
     ...stream ? sourceLines(stream) : [],
-    ...carriesCandidates ? [...candidates.map(candidate => `a=${printCandidate(candidate)}`), 'a=end-of-candidates'] : []
-  ]
-}
-
-function codecLines ({ payloadType, name, clockRate, channels, parameters, feedback }: SdpCodec): string[] {
-  const config = Object.entries(parameters).map(([key, value]) => value === 'undefined' || value === '' ? key : `${key}=${value}`).join(';')
-  return [
-    `a=rtpmap:${payloadType} ${printedName(name)}/${clockRate}${channels > 1 ? `/${channels}` : ''}`,
-    ...feedback.map(kind => `a=rtcp-fb:${payloadType} ${kind}`),
-    ...config === '' ? [] : [`a=fmtp:${payloadType} ${config}`]
-  ]
-}
-
-/** Encoding names are compared without case, but some clients compare with. */
-const printedName = (name: string): string => /^(h26[45]|vp[89]|av1|pcm[ua]|g722)$/.test(name) ? name.toUpperCase() : name
-
-function sourceLines ({ ssrc, rtxSsrc, cname, streamId, trackId }: SentStream): string[] {
-  const both = rtxSsrc === undefined ? [ssrc] : [ssrc, rtxSsrc]
-  return [
-    ...rtxSsrc === undefined ? [] : [`a=ssrc-group:FID ${ssrc} ${rtxSsrc}`],
-    ...both.flatMap(id => [`a=ssrc:${id} cname:${cname}`, `a=ssrc:${id} msid:${streamId} ${trackId}`])
+    ...carriesCandidates ? candidateLines(candidates) : []
   ]
 }
 
@@ -103,5 +71,18 @@ function rejectedLines (offered: OfferedSection): string[] {
   return [`m=${offered.kind} 0 ${offered.protocol} ${offered.formats}`, 'c=IN IP4 0.0.0.0', `a=mid:${offered.mid}`, 'a=inactive']
 }
 
-/** 62 random bits, so that it fits the signed 64-bit integer some parsers keep (RFC 9429 section 5.2.1). */
-const randomSessionId = (): bigint => BigInt(Math.floor(Math.random() * 2 ** 31)) << 31n | BigInt(Math.floor(Math.random() * 2 ** 31))
+/** What a peer answered to an offer of ours; a section it turned down is undefined. The others stand as in the offer. */
+export type PeerAnswer = Omit<Offer, 'sections'> & { readonly sections: readonly (OfferedSection | undefined)[] }
+
+/**
+ * Reads the answer to an offer of ours.
+ * @param offered the kinds of the offer's sections, which an answer repeats one by one (RFC 3264 section 6)
+ * @throws AppError `unprocessable_sdp` with what is wrong.
+ */
+export function parseAnswer (text: string, offered: readonly string[]): PeerAnswer {
+  const { sections, ...rest } = parseDescription(text, 'answer')
+  const same = sections.length === offered.length && sections.every(({ kind }, index) => kind === offered[index])
+  if (!same) throw new AppError('unprocessable_sdp', `the answer has other media sections than the offer: ${sections.map(({ kind }) => kind).join(', ')} for ${offered.join(', ')}`)
+  if (rest.transport.setup === 'actpass') throw new AppError('unprocessable_sdp', 'the answer leaves open who begins DTLS: “a=setup” must be “active” or “passive”')
+  return { ...rest, sections: sections.map(section => section.rejected ? undefined : section) }
+}

@@ -1,7 +1,9 @@
 import { type MediaDescription, parse, parseParams, type SessionDescription } from 'sdp-transform'
 import { AppError } from '../../lib/errors.ts'
+import type { MediaKind } from '../../media/codec.ts'
 import { parseCandidate } from './candidate.ts'
-import type { Candidate, Direction, DtlsSetup, HeaderExtension, Offer, OfferedSection, SdpCodec, TransportParameters } from './sdp-types.ts'
+import { candidateLines, codecLines, randomSessionId, sourceLines, transportLines } from './sdp-lines.ts'
+import type { Candidate, Direction, DtlsSetup, HeaderExtension, Offer, OfferedSection, SdpCodec, SentStream, TransportParameters } from './sdp-types.ts'
 
 /** An offer of a browser with every codec and 20 streams has some 60 KiB. */
 export const MAX_SDP_BYTES = 128 * 1024
@@ -24,28 +26,83 @@ const staticPayloadTypes: Readonly<Record<number, { name: string, clockRate: num
 
 const refuse = (what: string): AppError => new AppError('unprocessable_sdp', what)
 
+/** One section of an offer of ours. */
+export type SectionToOffer = {
+  readonly kind: MediaKind
+  readonly mid: string
+  readonly direction: 'sendonly' | 'recvonly'
+  readonly codecs: readonly SdpCodec[]
+  readonly extensions: readonly HeaderExtension[]
+  readonly stream?: SentStream | undefined
+}
+export type OfferToPrint = {
+  readonly sections: readonly SectionToOffer[]
+  readonly transport: TransportParameters
+  /** All of them: nothing trickles. */
+  readonly candidates: readonly Candidate[]
+}
+
+/** Prints an offer by the rules of JSEP (RFC 9429 section 5.2.1), everything in one bundle. */
+export function printOffer ({ sections, transport, candidates }: OfferToPrint, sessionId: bigint = randomSessionId()): string {
+  const lines = [
+    'v=0',
+    `o=- ${sessionId} 1 IN IP4 127.0.0.1`,
+    's=-',
+    't=0 0',
+    `a=group:BUNDLE ${sections.map(({ mid }) => mid).join(' ')}`,
+    'a=extmap-allow-mixed',
+    'a=msid-semantic: WMS *'
+  ]
+  for (const [index, { kind, mid, direction, codecs, extensions, stream }] of sections.entries()) {
+    lines.push(
+      `m=${kind} 9 UDP/TLS/RTP/SAVPF ${codecs.map(({ payloadType }) => payloadType).join(' ')}`,
+      'c=IN IP4 0.0.0.0',
+      'a=rtcp:9 IN IP4 0.0.0.0',
+      ...transportLines(transport),
+      `a=mid:${mid}`,
+      ...extensions.map(({ id, uri }) => `a=extmap:${id} ${uri}`),
+      `a=${direction}`,
+      ...stream ? [`a=msid:${stream.streamId} ${stream.trackId}`] : [],
+      'a=rtcp-mux',
+      'a=rtcp-rsize',
+      ...codecs.flatMap(codecLines),
+      ...stream ? sourceLines(stream) : [],
+      ...index === 0 ? candidateLines(candidates) : []
+    )
+  }
+  return `${lines.join('\r\n')}\r\n`
+}
+
 /**
  * Reads an offer of the kind WHIP and WHEP allow: one BUNDLE group over all media (RFC 9143), RTP and RTCP on one port, DTLS-SRTP.
  * @throws AppError `unprocessable_sdp` with what is wrong.
  */
-export function parseOffer (text: string): Offer {
-  if (Buffer.byteLength(text) > MAX_SDP_BYTES) throw refuse(`the offer is larger than ${MAX_SDP_BYTES} bytes`)
-  if (!/^v=0\r?$/m.test(text.slice(0, 8))) throw refuse('the offer does not begin with “v=0”')
-  const session = read(text)
-  if (session.media.length === 0) throw refuse('the offer has no media section')
-  if (session.media.length > MAX_SECTIONS) throw refuse(`the offer has ${session.media.length} media sections; at most ${MAX_SECTIONS} are accepted`)
-  const sections = session.media.map((media, index) => section(media, session, index))
+export const parseOffer = (text: string): Offer => parseDescription(text, 'offer')
+
+/** In an answer, a section with port 0 is turned down (RFC 3264 section 6) and need not hold anything else. */
+export type DescribedSection = OfferedSection & { readonly rejected: boolean }
+
+/** What offers and answers have in common. @throws AppError `unprocessable_sdp` */
+export function parseDescription (text: string, what: 'offer' | 'answer'): Omit<Offer, 'sections'> & { sections: DescribedSection[] } {
+  if (Buffer.byteLength(text) > MAX_SDP_BYTES) throw refuse(`the ${what} is larger than ${MAX_SDP_BYTES} bytes`)
+  if (!/^v=0\r?$/m.test(text.slice(0, 8))) throw refuse(`the ${what} does not begin with “v=0”`)
+  const session = read(text, what)
+  if (session.media.length === 0) throw refuse(`the ${what} has no media section`)
+  if (session.media.length > MAX_SECTIONS) throw refuse(`the ${what} has ${session.media.length} media sections; at most ${MAX_SECTIONS} are accepted`)
+  const sections = session.media.map((media, index) => ({ ...section(media, session, index), rejected: what === 'answer' && media.port === 0 }))
   checkMids(sections)
-  const tagged = checkBundle(session, sections)
+  const accepted = sections.filter(({ rejected }) => !rejected)
+  if (accepted.length === 0) throw new AppError('no_common_codec', 'the answer turns down every media section: no codec is common to both sides')
+  const tagged = checkBundle(session, accepted)
   const candidates = (tagged.candidates ?? []).slice(0, MAX_CANDIDATES).map(candidateOf).filter(candidate => candidate !== undefined)
   return { sections, transport: transport(session, tagged), candidates, extmapAllowMixed: session.extmapAllowMixed !== undefined }
 }
 
-function read (text: string): SessionDescription {
+function read (text: string, what: string): SessionDescription {
   try {
     return parse(text)
   } catch (error) {
-    throw new AppError('unprocessable_sdp', 'the offer cannot be read as SDP', { cause: error })
+    throw new AppError('unprocessable_sdp', `the ${what} cannot be read as SDP`, { cause: error })
   }
 }
 
@@ -123,7 +180,7 @@ function checkBundle (session: SessionDescription, sections: readonly OfferedSec
   if (outside && sections.length > 1) {
     throw refuse(`media section “${outside.mid}” is not in the BUNDLE group: all media must share one transport (bundlePolicy “max-bundle”)`)
   }
-  const media = session.media
+  const media = session.media.filter(({ mid }) => sections.some(section => section.mid === String(mid)))
   if (media.some(m => m.type !== 'application' && m.rtcpMux === undefined)) throw refuse('RTP and RTCP must share one port: “a=rtcp-mux” is missing')
   return media.find(m => String(m.mid) === group[0]) ?? media[0]!
 }

@@ -34,6 +34,16 @@ export type SdpCodec = {
 
 export type HeaderExtension = { readonly id: number, readonly uri: string }
 
+/** One stream that will be sent in a section. */
+export type SentStream = {
+  /** Tracks of one stream are played together, in step. */
+  readonly streamId: string
+  readonly trackId: string
+  readonly cname: string
+  readonly ssrc: number
+  readonly rtxSsrc?: number | undefined
+}
+
 export type OfferedSection = {
   readonly kind: string
   readonly mid: string

@@ -77,11 +77,13 @@ export class TransportHub implements AsyncDisposable {
    */
   accept (remote: TransportParameters, client: string): Transport {
     this.#checkConnecting(client)
-    const transport = this.#create(remote)
-    transport.seenAs = pair => this.#seenAs(pair)
-    this.#transports.set(transport, client)
-    void transport.closed.then(() => this.#transports.delete(transport))
-    return transport
+    return this.#keep(this.#create(remote), client)
+  }
+
+  /** Begins to offer to a peer: `Transport.answered` takes what it answers. @throws AppError `overloaded` */
+  offer (server: string): Transport {
+    this.#checkConnecting(server)
+    return this.#keep(new Transport(undefined, portConfig(this.port, this.#options.bindAddress)), server)
   }
 
   #checkConnecting (client: string): void {
@@ -121,6 +123,13 @@ export class TransportHub implements AsyncDisposable {
     await Promise.all([...this.#transports.keys()].map(transport => transport.close()))
     this.#anchor.close()
     for (let polls = 0; polls < RELEASE_POLLS && !await isFree(this.port, this.#options.bindAddress); polls++) await sleep(RELEASE_POLL_MS)
+  }
+
+  #keep (transport: Transport, peer: string): Transport {
+    transport.seenAs = pair => this.#seenAs(pair)
+    this.#transports.set(transport, peer)
+    void transport.closed.then(() => this.#transports.delete(transport))
+    return transport
   }
 
   #create (remote: TransportParameters): Transport {

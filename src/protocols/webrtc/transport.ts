@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import nodeDataChannel, { type PeerConnection, type RtcConfig, type Track } from 'node-datachannel'
+import nodeDataChannel, { type PeerConnection, type RtcConfig, type Track, type Video } from 'node-datachannel'
 import { within } from '../../lib/abort.ts'
 import { endpointOf } from '../../lib/addresses.ts'
 import { AppError } from '../../lib/errors.ts'
-import { parseCandidate } from './candidate.ts'
+import { parseCandidate, printCandidate } from './candidate.ts'
 import type { Candidate, TransportParameters } from './sdp-types.ts'
 
 /** RFC 8839 section 5.4 asks for 24 and 128 random bits; all sessions share a port and are told apart by the first. */
@@ -45,24 +45,40 @@ export class Transport implements AsyncDisposable {
   #track: Track | undefined
   #open = false
 
-  /** Answers `remote`. Its candidates are not needed: see `TransportHub`. */
-  constructor (remote: TransportParameters, config: RtcConfig) {
+  /** Answers `remote`, whose candidates are not needed: see `TransportHub`. Without one it offers, and `answered` completes it. */
+  constructor (remote: TransportParameters | undefined, config: RtcConfig) {
     this.connected = this.#connected.promise
     this.ended = this.#ended.promise
     this.closed = this.#closed.promise
     this.#connection = new nodeDataChannel.PeerConnection('peer', config)
     this.#connection.onTrack(track => this.#carry(track))
     this.#connection.onStateChange(state => this.#changed(state))
-    const weAre = remote.setup === 'active' ? 'passive' : 'active'
-    this.#connection.setRemoteDescription(describe(remote, weAre === 'active' ? 'passive' : 'active'), 'offer')
+    const weAre = remote === undefined ? 'actpass' : remote.setup === 'active' ? 'passive' : 'active'
+    if (remote === undefined) this.#carry(this.#connection.addTrack(theOneSection()))
+    else this.#connection.setRemoteDescription(describe(remote, weAre === 'active' ? 'passive' : 'active'), 'offer')
     const credentials = { ufrag: randomBytes(UFRAG_BYTES).toString('base64'), pwd: randomBytes(PWD_BYTES).toString('base64') }
-    this.#connection.setLocalDescription('answer', { iceUfrag: credentials.ufrag, icePwd: credentials.pwd })
+    this.#connection.setLocalDescription(remote === undefined ? 'offer' : 'answer', { iceUfrag: credentials.ufrag, icePwd: credentials.pwd })
     const own = this.#connection.localDescription()?.sdp ?? ''
     this.local = { ...credentials, fingerprint: fingerprintOf(own), setup: weAre }
     this.candidates = [...own.matchAll(/^a=(candidate:.*)$/gm)].map(([, line = '']) => parseCandidate(line)).filter(candidate => candidate !== undefined)
   }
 
   get state (): TransportState { return this.#state }
+
+  /**
+   * Takes the answer to our offer. We are the ones to reach the peer: checks go to each of these candidates, from the port that all share.
+   * @param candidates of the peer, those that something may be sent to
+   * @throws AppError `unprocessable_sdp`
+   */
+  answered (remote: TransportParameters, candidates: readonly Candidate[]): void {
+    if (remote.setup === 'actpass') throw new AppError('unprocessable_sdp', 'the answer leaves open who begins DTLS (“a=setup:actpass”)')
+    try {
+      const lines = candidates.map(candidate => `a=${printCandidate(candidate)}`)
+      this.#connection.setRemoteDescription(describe(remote, remote.setup, lines), 'answer')
+    } catch (error) {
+      throw new AppError('unprocessable_sdp', 'the answer’s ICE or DTLS parameters were refused', { cause: error })
+    }
+  }
 
   /**
    * Sends one RTP or RTCP packet. The bytes are copied before this returns.
@@ -135,12 +151,19 @@ export const portConfig = (port: number, bindAddress: string | undefined): RtcCo
   iceServers: [], disableAutoNegotiation: true, enableIceUdpMux: true, portRangeBegin: port, portRangeEnd: port, ...bindAddress === undefined ? {} : { bindAddress }
 })
 
+/** The same, as our own offer has it. */
+function theOneSection (): Video {
+  const section = new nodeDataChannel.Video('0', 'SendRecv')
+  section.addH264Codec(96)
+  return section
+}
+
 /** The one video section that libdatachannel believes in. */
-function describe ({ ufrag, pwd, fingerprint }: TransportParameters, setup: 'active' | 'passive'): string {
+function describe ({ ufrag, pwd, fingerprint }: TransportParameters, setup: 'active' | 'passive', candidates: readonly string[] = []): string {
   return [
     'v=0', 'o=- 1 1 IN IP4 0.0.0.0', 's=-', 't=0 0', 'a=group:BUNDLE 0',
     'm=video 9 UDP/TLS/RTP/SAVPF 96', 'c=IN IP4 0.0.0.0', 'a=mid:0', 'a=sendrecv', 'a=rtcp-mux', 'a=rtpmap:96 H264/90000',
-    `a=ice-ufrag:${ufrag}`, `a=ice-pwd:${pwd}`, `a=fingerprint:${fingerprint.algorithm} ${fingerprint.value}`, `a=setup:${setup}`, ''
+    `a=ice-ufrag:${ufrag}`, `a=ice-pwd:${pwd}`, `a=fingerprint:${fingerprint.algorithm} ${fingerprint.value}`, `a=setup:${setup}`, ...candidates, ''
   ].join('\r\n')
 }
 

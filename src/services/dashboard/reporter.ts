@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { type Logger, Tally } from '../../lib/log.ts'
 import type { ConferenceInfo, Journal, ParticipantChange } from '../../room/session.ts'
-import { backoff } from '../backoff.ts'
+import { backoff } from '../../lib/backoff.ts'
 import { type DashboardCalls, DashboardError } from './calls.ts'
 import type { DashboardOutbox, Report, Reported } from './outbox.ts'
 
