@@ -10,6 +10,7 @@ import type { Track, Transcode } from '../../room/track.ts'
 import { isRecordable } from './formats.ts'
 import { type Gap, type PartInfo, partName } from './info.ts'
 import { Input } from './input.ts'
+import { LayeredInput } from './layered-input.ts'
 import type { Flusher } from './movie-file.ts'
 import { Part, type Sample } from './part.ts'
 import type { RecorderSettings } from './settings.ts'
@@ -46,7 +47,7 @@ export class Take {
   readonly #options: TakeOptions
   readonly #timeline: Timeline
   readonly #tally: Tally
-  readonly #inputs = new Map<MediaKind, Input>()
+  readonly #inputs = new Map<MediaKind, Input | LayeredInput>()
   /** Files, those being finished included, in order; undefined where nothing came of one. */
   readonly #done: (PartInfo | undefined)[] = []
   readonly #finishing: Promise<void>[] = []
@@ -93,7 +94,8 @@ export class Take {
     try {
       const track = this.#readable(published)
       if (!track) return this.#advise('codec_not_recorded', `${name} is not recorded`, kind === 'video' ? 'Publish H.264.' : 'Publish Opus or AAC.')
-      this.#inputs.set(kind, new Input(track, this.#timeline, this.#options.clock, past, {
+      const Kind = kind === 'video' ? LayeredInput : Input
+      this.#inputs.set(kind, new Kind(track, this.#timeline, this.#options.clock, past, {
         sample: (sample, afterLoss) => this.#write(sample, afterLoss),
         failed: error => this.#inputFailed(published, error)
       }))
@@ -225,7 +227,7 @@ export class Take {
     this.detach(published)
   }
 
-  #drop (kind: MediaKind, input: Input): void {
+  #drop (kind: MediaKind, input: Input | LayeredInput): void {
     this.#inputs.delete(kind)
     input[Symbol.dispose]()
     addCounters(this.#gone, input)
@@ -239,7 +241,7 @@ export class Take {
 type Counters = { packets: number, bytes: number, lostPackets: number, undecodableFrames: number, queuedBytes: number }
 const noCounters = (): Counters => ({ packets: 0, bytes: 0, lostPackets: 0, undecodableFrames: 0, queuedBytes: 0 })
 
-function addCounters (sum: Counters, { packets, bytes, lostPackets, undecodableFrames }: Input): void {
+function addCounters (sum: Counters, { packets, bytes, lostPackets, undecodableFrames }: Input | LayeredInput): void {
   sum.packets += packets
   sum.bytes += bytes
   sum.lostPackets += lostPackets

@@ -21,9 +21,10 @@ test('the score is the sound’s, not the picture’s', () => {
 })
 
 test('losses in heaps are heard more than losses by chance', () => {
-  const scored = (ratio: number) => sessionQuality({
+  const scored = (ratio: number, restored: number | undefined = undefined) => sessionQuality({
     ...noStats, packetsIn: 1000, bytesIn: 1e6, quality: { packetsLost: 0, roundTripMs: 40 },
-    detail: { audio: { codec: 'opus', packets: 950, lost: 50, jitterMs: 2, bursts: { count: 1, meanPackets: 5, longestPackets: 9, ratio } } }
+    detail: { audio: { codec: 'opus', packets: 950, lost: 50, restored, jitterMs: 2, bursts: { count: 1, meanPackets: 5, longestPackets: 9, ratio } } }
   }).estimatedMos!
   assert.ok(scored(5) < scored(1) - 0.1, `${scored(5)}, ${scored(1)}`)
+  assert.ok(scored(1, 45) > scored(1) + 0.3, 'what redundancy brings back is heard')
 })

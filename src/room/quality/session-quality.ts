@@ -53,9 +53,10 @@ type Measured = LinkQuality & { direction: Direction, loss: number | undefined }
 /** By the sound's own figures where the leg tells them, else by those of the whole session. */
 function mosOf (audio: unknown, whole: Measured): number | undefined {
   if (typeof audio !== 'object' || audio === null) return undefined
-  const { codec, packets, lost, bursts, jitterMs = whole.jitterMs, roundTripMs = whole.roundTripMs } = audio as Readonly<Record<string, unknown>>
+  const { codec, packets, lost, restored = 0, bursts, jitterMs = whole.jitterMs, roundTripMs = whole.roundTripMs } = audio as Readonly<Record<string, unknown>>
   if (typeof codec !== 'string' || typeof jitterMs !== 'number' || typeof roundTripMs !== 'number') return undefined
-  const loss = typeof packets === 'number' && typeof lost === 'number' ? lossFraction(whole.direction, lost, packets) : whole.loss
+  const unheard = typeof lost === 'number' && typeof restored === 'number' ? Math.max(0, lost - restored) : undefined // RED brings back the rest.
+  const loss = typeof packets === 'number' && unheard !== undefined ? lossFraction(whole.direction, unheard, packets) : whole.loss
   if (loss === undefined) return undefined
   const burstRatio = (bursts as BurstFigures | undefined ?? whole.bursts)?.ratio ?? 1
   return estimatedMos({ codec, lossFraction: loss, burstRatio, delayMs: roundTripMs / 2 + jitterMs * BUFFER_PER_JITTER + EQUIPMENT_MS })
