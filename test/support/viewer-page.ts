@@ -129,5 +129,30 @@ async function sent () {
   }
   return result
 }
+/** Restarts ICE by PATCH (RFC 9725 section 4.3.3). Returns status, entity tag and the port used from then on. */
+async function restart () {
+  connection.restartIce()
+  await connection.setLocalDescription()
+  await new Promise(done => { const look = () => connection.iceGatheringState === 'complete' ? done() : setTimeout(look, 5); look() })
+  const offered = connection.localDescription.sdp.split('\\r\\n')
+  const first = name => offered.find(line => line.startsWith(name))
+  const fragment = [first('a=group'), first('m='), first('a=mid'), first('a=ice-ufrag'), first('a=ice-pwd'), ...offered.filter(line => line.startsWith('a=candidate')), 'a=end-of-candidates', '']
+  const answer = await fetch(resource, { method: 'PATCH', headers: { 'content-type': 'application/trickle-ice-sdpfrag', 'if-match': '*' }, body: fragment.join('\\r\\n') })
+  const text = await answer.text()
+  if (answer.status !== 200) throw new Error(answer.status + ' ' + text)
+  const line = name => text.split('\\r\\n').find(line => line.startsWith(name))
+  const candidates = text.split('\\r\\n').filter(line => line.startsWith('a=candidate'))
+  const before = connection.currentRemoteDescription.sdp.replace(/a=(candidate:.*|end-of-candidates)\\r\\n/g, '')
+  const sdp = before.replace(/a=ice-ufrag:.*/g, line('a=ice-ufrag')).replace(/a=ice-pwd:.*/g, line('a=ice-pwd')).replace(/a=fingerprint/, candidates.join('\\r\\n') + '\\r\\na=fingerprint')
+  await connection.setRemoteDescription({ type: 'answer', sdp })
+  return answer.headers.get('etag')
+}
+/** Port of ours that packets go to and come from, and how many came. */
+async function path () {
+  const reports = await connection.getStats()
+  const transport = [...reports.values()].find(report => report.type === 'transport')
+  const pair = reports.get(transport.selectedCandidatePairId)
+  return { port: reports.get(pair.remoteCandidateId).port, state: connection.connectionState, changes: transport.selectedCandidatePairChanges, received: pair.packetsReceived }
+}
 async function leave () { connection.close(); return (await fetch(resource, { method: 'DELETE' })).status }
 </script>`

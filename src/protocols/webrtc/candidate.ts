@@ -30,6 +30,9 @@ export function printCandidate (candidate: Candidate): string {
 /** Type preference 126 for host candidates, then a local preference, component 1 (RFC 8445 section 5.1.2.1). */
 export const hostPriority = (localPreference: number): number => 126 * 2 ** 24 + localPreference * 2 ** 8 + 255
 
+/** What a check says of the address it comes from (RFC 8445 section 7.1.1). */
+export const peerReflexivePriority = 110 * 2 ** 24 + 65_535 * 2 ** 8 + 255
+
 /** Below every other kind, passive candidates at 4 of the 8 direction preferences (RFC 6544 section 4.2). */
 const TCP_TYPE_PREFERENCE = 90
 const PASSIVE_PREFERENCE = 4 * 2 ** 13

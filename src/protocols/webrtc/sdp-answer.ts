@@ -25,7 +25,7 @@ export type Answer = {
   readonly extmapAllowMixed: boolean
 }
 
-const isAccepted = (section: AnswerSection): section is AcceptedSection => !('rejected' in section)
+export const isAccepted = (section: AnswerSection): section is AcceptedSection => !('rejected' in section)
 
 /** Prints an answer by the rules of JSEP (RFC 9429 section 5.3.1). */
 export function printAnswer (answer: Answer, sessionId: bigint = randomSessionId()): string {

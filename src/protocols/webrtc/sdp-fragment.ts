@@ -1,6 +1,9 @@
 import { AppError } from '../../lib/errors.ts'
 import { parseCandidate } from './candidate.ts'
-import type { Candidate } from './sdp-types.ts'
+import { wellFormed } from './ice-credentials.ts'
+import { type AnswerSection, isAccepted } from './sdp-answer.ts'
+import { candidateLines, ICE_OPTIONS } from './sdp-lines.ts'
+import type { Candidate, IceCredentials } from './sdp-types.ts'
 
 /** A fragment holds the candidates of one transport. */
 export const MAX_FRAGMENT_BYTES = 16 * 1024
@@ -22,4 +25,33 @@ export function parseFragment (text: string): SdpFragment {
   const value = (name: string): string | undefined => lines.find(line => line.startsWith(`a=${name}:`))?.slice(name.length + 3).trim()
   const candidates = lines.filter(line => line.startsWith('a=candidate:')).map(parseCandidate).filter(candidate => candidate !== undefined)
   return { ufrag: value('ice-ufrag'), pwd: value('ice-pwd'), candidates, endOfCandidates: lines.includes('a=end-of-candidates') }
+}
+
+/**
+ * The credentials of a restart (RFC 9725 section 4.3.3): both are new, or both are the ones there were.
+ * @returns undefined for a fragment that restarts nothing @throws AppError `unprocessable_sdp`
+ */
+export function restartIn ({ ufrag, pwd }: SdpFragment, current: IceCredentials): IceCredentials | undefined {
+  if ((ufrag ?? current.ufrag) === current.ufrag && (pwd ?? current.pwd) === current.pwd) return undefined
+  if (ufrag === undefined || pwd === undefined || ufrag === current.ufrag || pwd === current.pwd) {
+    throw new AppError('unprocessable_sdp', 'An ICE restart changes both “a=ice-ufrag” and “a=ice-pwd”.')
+  }
+  if (!wellFormed({ ufrag, pwd })) throw new AppError('unprocessable_sdp', 'the ICE user fragment (4 to 256 characters) or password (22 to 256) is malformed')
+  return { ufrag, pwd }
+}
+
+/** What a restart is answered with: only the first section of the bundle has a transport. */
+export function printFragment ({ ufrag, pwd }: IceCredentials, candidates: readonly Candidate[], sections: readonly AnswerSection[]): string {
+  const bundled = sections.filter(isAccepted).map(({ offered }) => offered)
+  const [{ kind, protocol, formats, mid }] = bundled as [typeof bundled[number]]
+  const lines = [
+    ICE_OPTIONS,
+    `a=group:BUNDLE ${bundled.map(section => section.mid).join(' ')}`,
+    `m=${kind} 9 ${protocol} ${formats}`,
+    `a=mid:${mid}`,
+    `a=ice-ufrag:${ufrag}`,
+    `a=ice-pwd:${pwd}`,
+    ...candidateLines(candidates)
+  ]
+  return `${lines.join('\r\n')}\r\n`
 }

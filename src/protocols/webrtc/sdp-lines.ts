@@ -3,10 +3,13 @@ import type { Candidate, SdpCodec, SentStream, TransportParameters } from './sdp
 
 // Lines that offers and answers have in common.
 
+/** The same in all we say of one session (RFC 9725 section 4.3.3). */
+export const ICE_OPTIONS = 'a=ice-options:ice2 trickle'
+
 export const transportLines = ({ ufrag, pwd, fingerprint, setup }: TransportParameters): string[] => [
   `a=ice-ufrag:${ufrag}`,
   `a=ice-pwd:${pwd}`,
-  'a=ice-options:ice2 trickle',
+  ICE_OPTIONS,
   `a=fingerprint:${fingerprint.algorithm} ${fingerprint.value}`,
   `a=setup:${setup}`
 ]

@@ -2,6 +2,7 @@ import { type MediaDescription, parse, parseParams, type SessionDescription } fr
 import { AppError } from '../../lib/errors.ts'
 import type { MediaKind } from '../../media/codec.ts'
 import { parseCandidate } from './candidate.ts'
+import { wellFormed } from './ice-credentials.ts'
 import { candidateLines, codecLines, randomSessionId, sourceLines, transportLines } from './sdp-lines.ts'
 import type { Candidate, Direction, DtlsSetup, HeaderExtension, Offer, OfferedSection, SdpCodec, SentStream, TransportParameters } from './sdp-types.ts'
 
@@ -12,9 +13,6 @@ const MAX_PAYLOAD_TYPES = 128
 const MAX_CANDIDATES = 64
 
 const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,64}$/
-/** RFC 8839 section 5.4: ice-char, of which 4 to 256 and 22 to 256. */
-const UFRAG = /^[A-Za-z0-9+/]{4,256}$/
-const PWD = /^[A-Za-z0-9+/]{22,256}$/
 const FINGERPRINT = /^([0-9A-Fa-f]{2}:){15,63}[0-9A-Fa-f]{2}$/
 const HASHES = new Set(['sha-1', 'sha-224', 'sha-256', 'sha-384', 'sha-512'])
 /** What RFC 3551 says where SDP is silent. */
@@ -188,7 +186,7 @@ function checkBundle (session: SessionDescription, sections: readonly OfferedSec
 function transport (session: SessionDescription, media: MediaDescription): TransportParameters {
   const ufrag = String(media.iceUfrag ?? session.iceUfrag ?? '')
   const pwd = String(media.icePwd ?? session.icePwd ?? '')
-  if (!UFRAG.test(ufrag) || !PWD.test(pwd)) throw refuse('“a=ice-ufrag” or “a=ice-pwd” is missing or malformed')
+  if (!wellFormed({ ufrag, pwd })) throw refuse('“a=ice-ufrag” or “a=ice-pwd” is missing or malformed')
   const fingerprint = media.fingerprint ?? session.fingerprint
   const algorithm = String(fingerprint?.type ?? '').toLowerCase()
   const value = String(fingerprint?.hash ?? '').toUpperCase()

@@ -3,7 +3,7 @@ import { isIPv6, type Socket } from 'node:net'
 import { endpointOf } from '../../lib/addresses.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ProtocolError } from '../../lib/errors.ts'
-import { isStun, parseBinding } from './stun.ts'
+import { isStun, parseBinding, type TransportAddress } from './stun.ts'
 import { FrameReader, MAX_FRAME_BYTES, printFrame } from './tcp-frames.ts'
 
 /** A connection that has not shown in this time (ms) that it belongs to a session is closed. */
@@ -14,9 +14,8 @@ const SILENCE_MS = 40_000
 const MAX_QUEUED_BYTES = 128 * 1024
 
 export type TcpLinkOptions = {
-  /** Our own media port. */
-  readonly media: { readonly address: string, readonly port: number }
-  readonly expects: (ufrag: string) => boolean
+  /** Where the peers are met that name this as our side’s ICE user: our own media port; undefined for a name we gave nobody. */
+  readonly mediaOf: (ufrag: string) => TransportAddress | undefined
   readonly clock: Clock
   /** @param what one of a few sentences */
   readonly complain: (what: string) => void
@@ -65,22 +64,26 @@ export class TcpLink implements Disposable {
     if (this.#closed) return
     if (this.#localPort !== undefined) this.#send(frame)
     else if (this.#early) this.#early.push(frame)
-    else if (this.#belongs(frame)) this.#open(frame)
+    else this.#begin(frame)
+  }
+
+  #begin (frame: Buffer): void {
+    const media = this.#mediaFor(frame)
+    if (media) this.#open(frame, media)
     else this.#refuse('a connection to the media port over TCP is of no session')
   }
 
   /** Only who has read an answer of ours knows the name in it. Whether it knows the password too, the media port looks at. */
-  #belongs (frame: Buffer): boolean {
-    if (!isStun(frame)) return false
+  #mediaFor (frame: Buffer): TransportAddress | undefined {
+    if (!isStun(frame)) return undefined
     const { kind, username = '' } = parseBinding(frame)
-    return kind === 'request' && this.#options.expects(username.split(':', 1)[0]!)
+    return kind === 'request' ? this.#options.mediaOf(username.split(':', 1)[0]!) : undefined
   }
 
-  #open (first: Buffer): void {
+  #open (first: Buffer, { address, port }: TransportAddress): void {
     this.#deadline[Symbol.dispose]()
     this.#early = [first]
     this.#socket.pause() // Nothing more is read until there is somewhere to put it.
-    const { media: { address, port } } = this.#options
     const udp = this.#udp = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
     udp.on('error', () => this.#close())
     udp.on('message', packet => this.#reply(packet))

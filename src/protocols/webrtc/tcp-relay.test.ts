@@ -121,7 +121,7 @@ async function link () {
   const client = stack.use(new Client((server.address() as { port: number }).port))
   const [socket] = await once(server, 'connection') as [Socket]
   const said: string[] = []
-  const carried = stack.use(new TcpLink(socket, { media: { address: '127.0.0.1', port: media.address().port }, expects: name => name === 'us', clock: systemClock, complain: what => said.push(what), onClosed () {} }))
+  const carried = stack.use(new TcpLink(socket, { mediaOf: name => name === 'us' ? { address: '127.0.0.1', port: media.address().port } : undefined, clock: systemClock, complain: what => said.push(what), onClosed () {} }))
   const arrived: Buffer[] = []
   media.on('message', message => { arrived.push(message) })
   client.send(check('us:peer', 'x'))

@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import { Tally } from '../../lib/log.ts'
+import type { TransportAddress } from './stun.ts'
 import { TcpLink } from './tcp-link.ts'
 
 /** Clients who can use UDP close theirs again; who stays has a session, of which there are not many more. */
@@ -15,9 +16,8 @@ export type TcpRelayOptions = {
   readonly port: number
   /** All interfaces if left out. */
   readonly bindAddress: string | undefined
-  readonly mediaPort: number
-  /** Whether somebody is expected who names this as our side's ICE user. */
-  readonly expects: (ufrag: string) => boolean
+  /** Where the peers are met that name this as our side's ICE user; undefined for a name we gave nobody. */
+  readonly mediaOf: (ufrag: string) => TransportAddress | undefined
   readonly log: Logger
   readonly clock: Clock
 }
@@ -76,10 +76,9 @@ export class TcpRelay implements AsyncDisposable {
       return
     }
     this.#count(address!, 1)
-    const { bindAddress = '127.0.0.1', mediaPort, expects, clock } = this.#options
+    const { mediaOf, clock } = this.#options
     const link = new TcpLink(socket, {
-      media: { address: bindAddress, port: mediaPort },
-      expects,
+      mediaOf,
       clock,
       complain: what => this.#tally.count(what, { address }),
       onClosed: () => {

@@ -2,9 +2,12 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import nodeDataChannel, { type PeerConnection } from 'node-datachannel'
+import { type Clock, systemClock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import { hostPriority, passive } from './candidate.ts'
+import { IceFront } from './ice-front.ts'
 import type { Candidate, TransportParameters } from './sdp-types.ts'
+import type { TransportAddress } from './stun.ts'
 import { TcpRelay, type TcpRelayOptions } from './tcp-relay.ts'
 import { type CandidatePair, portConfig, Transport } from './transport.ts'
 
@@ -22,6 +25,9 @@ export type TransportHubOptions = {
   readonly bindAddress?: string | undefined
   /** What clients are told to try first, before the interfaces' own addresses: public addresses behind 1:1 NAT. */
   readonly announcedAddresses?: readonly string[]
+  /** UDP, for peers that restart ICE: see `IceFront`. Opened with the first of them; any free one if this is taken, or 0. */
+  readonly restartPort?: number
+  readonly clock?: Clock
 }
 
 /**
@@ -43,6 +49,8 @@ export class TransportHub implements AsyncDisposable {
   /** With the client of each. */
   readonly #transports = new Map<Transport, string>()
   #relay: TcpRelay | undefined
+  #front: IceFront | undefined
+  #openingFront: Promise<IceFront> | undefined
 
   private constructor (port: number, options: TransportHubOptions, anchored: PeerConnection) {
     this.port = port
@@ -63,7 +71,7 @@ export class TransportHub implements AsyncDisposable {
    */
   async openTcp (options: Pick<TcpRelayOptions, 'port' | 'log' | 'clock'>): Promise<void> {
     const { bindAddress } = this.#options
-    this.#relay = await TcpRelay.open({ ...options, bindAddress, mediaPort: this.port, expects: ufrag => this.#expects(ufrag) })
+    this.#relay = await TcpRelay.open({ ...options, bindAddress, mediaOf: ufrag => this.#mediaOf(ufrag) })
   }
 
   get tcpPort (): number | undefined { return this.#relay?.port }
@@ -107,9 +115,9 @@ export class TransportHub implements AsyncDisposable {
     return this.tcpPort === undefined ? overUdp : [...overUdp, ...passive(overUdp, this.tcpPort)]
   }
 
-  #expects (ufrag: string): boolean {
-    for (const { local } of this.#transports.keys()) if (local.ufrag === ufrag) return true
-    return false
+  #mediaOf (ufrag: string): TransportAddress | undefined {
+    for (const { local } of this.#transports.keys()) if (local.ufrag === ufrag) return this.address
+    return this.#front?.leads(ufrag) ? { ...this.address, port: this.#front.port } : undefined
   }
 
   /** Who came over TCP is seen as somebody on this machine, by everybody but the relay. */
@@ -118,9 +126,25 @@ export class TransportHub implements AsyncDisposable {
     return client === undefined ? pair : { ...pair, remote: client, protocol: 'tcp' }
   }
 
+  /** Where the library’s socket is reached from within this machine. */
+  get address (): TransportAddress { return { address: this.#options.bindAddress ?? '127.0.0.1', port: this.port } }
+
+  /** Opened when the first peer restarts ICE. @throws the system’s error */
+  async front (): Promise<IceFront> {
+    const { restartPort: port = 0, bindAddress, clock = systemClock } = this.#options
+    if (this.#front) return this.#front
+    this.#openingFront ??= IceFront.open({ port, bindAddress, clock })
+    try {
+      return this.#front = await this.#openingFront
+    } finally {
+      this.#openingFront = undefined
+    }
+  }
+
   async [Symbol.asyncDispose] (): Promise<void> {
     await this.#relay?.[Symbol.asyncDispose]()
     await Promise.all([...this.#transports.keys()].map(transport => transport.close()))
+    await this.#front?.[Symbol.asyncDispose]()
     this.#anchor.close()
     for (let polls = 0; polls < RELEASE_POLLS && !await isFree(this.port, this.#options.bindAddress); polls++) await sleep(RELEASE_POLL_MS)
   }

@@ -1,14 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import nodeDataChannel, { type PeerConnection, type RtcConfig, type Track, type Video } from 'node-datachannel'
 import { within } from '../../lib/abort.ts'
 import { endpointOf } from '../../lib/addresses.ts'
 import { AppError } from '../../lib/errors.ts'
 import { parseCandidate, printCandidate } from './candidate.ts'
+import { newCredentials } from './ice-credentials.ts'
 import type { Candidate, TransportParameters } from './sdp-types.ts'
 
-/** RFC 8839 section 5.4 asks for 24 and 128 random bits; all sessions share a port and are told apart by the first. */
-const UFRAG_BYTES = 6
-const PWD_BYTES = 18
 /** libdatachannel closes in the background, in milliseconds. */
 const CLOSE_DEADLINE_MS = 2000
 
@@ -56,7 +53,7 @@ export class Transport implements AsyncDisposable {
     const weAre = remote === undefined ? 'actpass' : remote.setup === 'active' ? 'passive' : 'active'
     if (remote === undefined) this.#carry(this.#connection.addTrack(theOneSection()))
     else this.#connection.setRemoteDescription(describe(remote, weAre === 'active' ? 'passive' : 'active'), 'offer')
-    const credentials = { ufrag: randomBytes(UFRAG_BYTES).toString('base64'), pwd: randomBytes(PWD_BYTES).toString('base64') }
+    const credentials = newCredentials()
     this.#connection.setLocalDescription(remote === undefined ? 'offer' : 'answer', { iceUfrag: credentials.ufrag, icePwd: credentials.pwd })
     const own = this.#connection.localDescription()?.sdp ?? ''
     this.local = { ...credentials, fingerprint: fingerprintOf(own), setup: weAre }
@@ -105,6 +102,9 @@ export class Transport implements AsyncDisposable {
       protocol: local.transportType
     })
   }
+
+  /** The peer is out of reach: whoever leads it here has not heard of it for too long. */
+  fail (): void { this.#end('failed') }
 
   async close (): Promise<void> {
     this.#end('closed')

@@ -1,0 +1,13 @@
+import { randomBytes } from 'node:crypto'
+import type { IceCredentials } from './sdp-types.ts'
+
+/** RFC 8839 section 5.4: ice-char, of which 4 to 256 and 22 to 256. */
+const UFRAG = /^[A-Za-z0-9+/]{4,256}$/
+const PWD = /^[A-Za-z0-9+/]{22,256}$/
+/** The same section asks for 24 and 128 random bits; all sessions share a port and are told apart by the first. */
+const UFRAG_BYTES = 6
+const PWD_BYTES = 18
+
+export const newCredentials = (): IceCredentials => ({ ufrag: randomBytes(UFRAG_BYTES).toString('base64'), pwd: randomBytes(PWD_BYTES).toString('base64') })
+
+export const wellFormed = ({ ufrag, pwd }: IceCredentials): boolean => UFRAG.test(ufrag) && PWD.test(pwd)
