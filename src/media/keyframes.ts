@@ -20,7 +20,7 @@ function h264 (payload: Buffer): boolean {
 
 const startsPicture = (nalType: number): boolean => nalType === 5 || nalType === 7
 
-/** RFC 7798 section 4.4: VPS, SPS, PPS or an IRAP picture, also inside an aggregation packet (48) or a fragment's start (49). */
+/** RFC 7798 section 4.4: a VPS, an SPS or an IRAP picture, also inside an aggregation packet (48) or a fragment's start (49). */
 function h265 (payload: Buffer): boolean {
   if (payload.length < 3) return false
   const type = payload[0]! >> 1 & 0x3f
@@ -33,7 +33,7 @@ function h265 (payload: Buffer): boolean {
   return false
 }
 
-const randomAccess = (nalType: number): boolean => (nalType >= 16 && nalType <= 21) || (nalType >= 32 && nalType <= 34)
+const randomAccess = (nalType: number): boolean => (nalType >= 16 && nalType <= 21) || nalType === 32 || nalType === 33
 
 /** RFC 7741 sections 4.2, 4.3: start of partition 0, and the inverse key frame flag of the VP8 header is 0. */
 function vp8 (payload: Buffer): boolean {

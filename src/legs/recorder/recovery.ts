@@ -7,7 +7,7 @@ import { durationOf, type Gap, type PartInfo, partName, type PartTrack, type Rec
 import { rescue } from './movie-file.ts'
 
 const REASON = 'the service stopped without warning'
-const CODECS = { avc1: 'H264', mp4a: 'AAC', Opus: 'opus' } as const
+const CODECS = { avc1: 'H264', hvc1: 'H265', mp4a: 'AAC', Opus: 'opus' } as const
 
 /** What is known of the moment at which the process stopped. */
 export type Death = {

@@ -93,14 +93,14 @@ export class Take {
     if (this.#inputs.has(kind)) return this.#advise('extra_track', `a second ${kind} track is not recorded`, 'Publish one of each kind.')
     try {
       const track = this.#readable(published)
-      if (!track) return this.#advise('codec_not_recorded', `${name} is not recorded`, kind === 'video' ? 'Publish H.264.' : 'Publish Opus or AAC.')
+      if (!track) return this.#advise('codec_not_recorded', `${name} is not recorded`, kind === 'video' ? 'Publish H.264 or H.265.' : 'Publish Opus or AAC.')
       const Kind = kind === 'video' ? LayeredInput : Input
       this.#inputs.set(kind, new Kind(track, this.#timeline, this.#options.clock, past, {
         sample: (sample, afterLoss) => this.#write(sample, afterLoss),
         failed: error => this.#inputFailed(published, error)
       }))
     } catch (error) {
-      this.#advise('track_not_recorded', `${name} is not recorded: ${messageOf(error)}`, 'Publish H.264, and Opus or AAC.')
+      this.#advise('track_not_recorded', `${name} is not recorded: ${messageOf(error)}`, 'Publish H.264 or H.265, and Opus or AAC.')
     }
   }
 

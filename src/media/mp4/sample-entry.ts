@@ -1,5 +1,6 @@
 import { ProtocolError } from '../../lib/errors.ts'
 import { type AvcConfig, printAvcConfig } from '../h264.ts'
+import { type HevcConfig, printHevcConfig } from '../h265.ts'
 import { BoxWriter } from './box.ts'
 
 /** Longer than any AudioSpecificConfig, and short enough for descriptor lengths of one byte. */
@@ -15,14 +16,24 @@ const STREAM_TYPE_AUDIO = 0x15 // Audio stream (5), not upstream, reserved bit 1
 
 /** H.264 with its parameter sets in the entry, not in the samples (ISO 14496-15 section 5.4.2). */
 export function printAvc1 (avc: AvcConfig, width: number, height: number): Buffer {
+  return visualEntry('avc1', width, height, 'avcC', printAvcConfig(avc))
+}
+
+/** H.265 with its parameter sets in the entry, not in the samples (ISO 14496-15 section 8.4.1). */
+export function printHvc1 (hevc: HevcConfig, width: number, height: number): Buffer {
+  return visualEntry('hvc1', width, height, 'hvcC', printHevcConfig(hevc))
+}
+
+/** VisualSampleEntry (ISO 14496-12 section 12.1.3), with the codec's own box. */
+function visualEntry (type: string, width: number, height: number, configType: string, config: Buffer): Buffer {
   const writer = new BoxWriter()
-  writer.box('avc1', () => {
+  writer.box(type, () => {
     beginEntry(writer)
     writer.zeros(16).u16(width).u16(height).u32(DPI_72).u32(DPI_72).u32(0)
     writer.u16(1) // Frames in a sample.
     writer.zeros(32) // Compressor name.
     writer.u16(DEPTH_24).u16(0xffff)
-    writer.box('avcC', () => writer.bytes(printAvcConfig(avc)))
+    writer.box(configType, () => writer.bytes(config))
   })
   return writer.done()
 }

@@ -4,6 +4,7 @@ import type { Codec, CodecName } from '../codec.ts'
 import type { Depacketizer, Packetizer } from '../frame.ts'
 import { AacDepacketizer, AacPacketizer } from './aac.ts'
 import { H264Depacketizer, H264Packetizer } from './h264.ts'
+import { H265Depacketizer, H265Packetizer } from './h265.ts'
 import type { StreamIds } from './rtp-writer.ts'
 import { WholeFrameDepacketizer, WholeFramePacketizer } from './whole-frame.ts'
 
@@ -15,6 +16,7 @@ const wholeFrames: PayloadFormat = { packetizer: ids => new WholeFramePacketizer
 
 const formats: Partial<Record<CodecName, PayloadFormat>> = {
   H264: { packetizer: ids => new H264Packetizer(ids), depacketizer: () => new H264Depacketizer() },
+  H265: { packetizer: ids => new H265Packetizer(ids), depacketizer: () => new H265Depacketizer() },
   opus: wholeFrames,
   PCMU: wholeFrames,
   PCMA: wholeFrames,

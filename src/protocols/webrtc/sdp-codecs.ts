@@ -47,6 +47,10 @@ export function describeOpusDecoder (offered: SdpCodec): SdpCodec {
 
 function fits (name: string, { parameters }: SdpCodec, wanted: Codec): boolean {
   if (name === 'h264') return parameters['packetization-mode'] === '1'
+  if (name === 'h265') { // RFC 7798 section 7.1; in decoding order, so that packets carry no DON, and in one stream.
+    const ordered = (parameters['sprop-max-don-diff'] ?? '0') === '0' && (parameters['tx-mode'] ?? 'SRST').toUpperCase() === 'SRST'
+    return ordered && (parameters['profile-id'] ?? '1') === (wanted.parameters?.['profile-id'] ?? '1')
+  }
   if (name === 'vp9' || name === 'av1') {
     const key = name === 'vp9' ? 'profile-id' : 'profile'
     return (parameters[key] ?? '0') === (wanted.parameters?.[key] ?? '0')
