@@ -50,12 +50,12 @@ function picture (tag: Buffer, avc: AvcConfig, index: number, fps: number): Fram
 
 const frame = (unit: Buffer, timestamp: number): Frame => ({ units: [unit], timestamp, compositionOffset: 0, keyframe: true })
 
-/** Opus frames of 20 ms made by a real encoder: a tone of 440 Hz. */
-export async function encodedOpus (seconds: number): Promise<{ audio: Frame[], audioCodec: Codec }> {
+/** Opus frames of 20 ms made by a real encoder: a tone. */
+export async function encodedOpus (seconds: number, hz = 440): Promise<{ audio: Frame[], audioCodec: Codec }> {
   const folder = await mkdtemp(path.join(tmpdir(), 'auralink-opus-'))
   await using _cleanup = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
   const tone = path.join(folder, 'tone.opus')
-  await ffmpeg('-f', 'lavfi', '-i', `sine=frequency=440:sample_rate=48000:duration=${seconds}`, '-c:a', 'libopus', '-b:a', '48k', '-ac', '2', tone).succeeded()
+  await ffmpeg('-f', 'lavfi', '-i', `sine=frequency=${hz}:sample_rate=48000:duration=${seconds}`, '-c:a', 'libopus', '-b:a', '48k', '-ac', '2', tone).succeeded()
   const file = await readFile(tone)
   const packets: Buffer[] = []
   let begun: Buffer[] = []

@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { AppError, type ErrorCode } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
-import { Job, type JobHandlers, type RunningJob } from './job.ts'
-import type { AudioTask } from './protocol.ts'
+import { Job, type JobHandlers, type RunningJob, type RunningMix } from './job.ts'
+import { type AudioTask, isMix, type MixTask, type Task } from './protocol.ts'
 import { type WorkerEnd, type WorkerOwner, WorkerProcess } from './worker-process.ts'
 
 /** Another process is started only when each has this many jobs: an audio job takes about half a percent of a core. */
@@ -72,7 +72,12 @@ export class MediaWorkers implements AsyncDisposable {
    * Starts a job, and a process for it where needed.
    * @throws AppError `transcoding_unavailable`
    */
-  transcode (task: AudioTask, handlers: JobHandlers): RunningJob {
+  transcode (task: AudioTask, handlers: JobHandlers): RunningJob { return this.#start(task, handlers) }
+
+  /** As `transcode`: mixes what is pushed, until it is disposed. @throws AppError `transcoding_unavailable` */
+  mix (task: MixTask, handlers: JobHandlers): RunningMix { return this.#start(task, handlers) }
+
+  #start (task: Task, handlers: JobHandlers): Job {
     if (this.#disposed) throw new AppError('draining')
     if (this.#unavailable) throw new AppError('transcoding_unavailable', `audio cannot be transcoded: ${this.#unavailable}`)
     const job = new Job(++this.#jobsStarted, task, handlers, () => this.#stop(job))
@@ -112,7 +117,7 @@ export class MediaWorkers implements AsyncDisposable {
 
   #startWorker (): WorkerProcess {
     const owner: WorkerOwner = {
-      made: (job, time, data) => this.#jobs.get(job)?.made(time, data),
+      made: (job, time, data, stream) => this.#jobs.get(job)?.made(time, data, stream),
       refused: (id, reason) => this.#fail(this.#jobs.get(id), 'transcoding_unavailable', reason),
       unavailable: reason => this.#loseAll(reason),
       ended: (worker, end) => this.#replace(worker, end)
@@ -177,10 +182,12 @@ export class MediaWorkers implements AsyncDisposable {
   #fail (job: Job | undefined, code: ErrorCode, reason: string): void {
     if (!job || !this.#jobs.delete(job.id)) return
     this.#jobsFailed++
-    this.#log.error({ job: job.id, from: job.task.from.name, to: job.task.to.name, code, cause: reason }, 'a transcoding job failed')
+    this.#log.error({ job: job.id, ...describe(job.task), code, cause: reason }, 'a job of the media workers failed')
     job.fail(new AppError(code, reason))
   }
 }
+
+const describe = (task: Task): Record<string, unknown> => isMix(task) ? { mixed: task.inputs.length } : { from: task.from.name, to: task.to.name }
 
 /** Whether a package can be found, without running any of it. */
 function installed (name: string): boolean {

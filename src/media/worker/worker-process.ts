@@ -5,7 +5,7 @@ import { within } from '../../lib/abort.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { BatchWriter, eachFrame, type FrameVisitor } from './batch.ts'
 import { FlightRecorder } from './flight-recorder.ts'
-import type { AudioTask, Order, Report } from './protocol.ts'
+import type { MixTask, Order, Report, Task } from './protocol.ts'
 
 /** After a message, frames wait until this time is over, so that the next one carries all that came in the meantime. */
 const BATCH_MS = 10
@@ -84,9 +84,14 @@ export class WorkerProcess implements AsyncDisposable {
 
   get pid (): number | undefined { return this.#child.pid }
 
-  start (job: number, task: AudioTask): void {
+  start (job: number, task: Task): void {
     this.jobs.add(job)
     this.#send({ kind: 'start', job, task })
+  }
+
+  change (job: number, task: MixTask): void {
+    this.#flush()
+    this.#send({ kind: 'change', job, task })
   }
 
   stop (job: number): void {
@@ -95,13 +100,13 @@ export class WorkerProcess implements AsyncDisposable {
     this.#send({ kind: 'stop', job })
   }
 
-  push (job: number, time: number, data: Buffer): void {
+  push (job: number, time: number, data: Buffer, stream: number): void {
     if (this.#inFlight >= MAX_IN_FLIGHT_PER_JOB * this.jobs.size) {
       this.framesDropped++
       return
     }
     this.#inFlight++
-    this.#batch.add(job, time, data)
+    this.#batch.add(job, time, data, stream)
     if (this.#batch.length > 1) return
     const wait = this.#flushedAt + BATCH_MS - this.#clock.now()
     if (wait <= 0) this.#flush()
@@ -133,6 +138,9 @@ export class WorkerProcess implements AsyncDisposable {
       case 'pong':
         this.cpuSeconds = report.cpuSeconds
         this.residentBytes = report.residentBytes
+        break
+      case 'made':
+        eachFrame(report.frames, this.#owner.made)
         break
       case 'done':
         this.#inFlight -= report.taken
