@@ -30,6 +30,7 @@ import { messageOf } from './lib/errors.ts'
 import type { Logger } from './lib/log.ts'
 import { MediaWorkers } from './media/worker/pool.ts'
 import { listening, type PortUse } from './ports.ts'
+import { openMediaProbe } from './protocols/webrtc/media-probe.ts'
 import { TransportHub } from './protocols/webrtc/transport-hub.ts'
 import { Bridge, localEngine } from './room/bridge.ts'
 import { QualityWatch } from './room/quality/quality-watch.ts'
@@ -156,7 +157,7 @@ export class App implements AsyncDisposable {
     const webhooks = new Webhooks(storage.database, { vault: storage.vault, clock, guard: url => dialer.check(url, 'webhook') })
     const control = stack.use(await this.#openControl({
       bridge, auth, audit: this.#audit(storage), dependencies, metrics, log, clock, pools, history: new History(storage.database), quality,
-      ingresses: storage.ingresses, events: storage.events, webhooks, ...(recordings ? { recordings } : {}), drain: () => { void this.drain(this.drainDeadlineMs) }, plugins: [app => whepRoutes(app, webrtc), app => whipRoutes(app, webrtc)]
+      ingresses: storage.ingresses, events: storage.events, webhooks, ...(recordings ? { recordings } : {}), drain: () => { void this.drain(this.drainDeadlineMs) }, probeMedia: client => openMediaProbe(transports, clock, client), plugins: [app => whepRoutes(app, webrtc), app => whipRoutes(app, webrtc)]
     }, rtmp?.port))
     this.#sendWebhooks(storage)
     if (dashboard) this.#inBackground(signal => dashboard.run(signal))

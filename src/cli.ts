@@ -1,5 +1,6 @@
 // `npm run cli -- keys create --name ci --scopes rooms,record`: what an administrator does from a shell, through the API of a
 // running service. It never touches the database, so that what it does is authorized, audited and seen by every bridge.
+// `npm run cli -- doctor` looks at this machine itself.
 import { Command } from 'commander'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -53,6 +54,24 @@ keys.command('revoke').description('ends a key at once').argument('<id>', 'key_â
   await call(reach(), 'DELETE', `/api-keys/${encodeURIComponent(id)}`)
   print({ revoked: id })
 })
+
+program.command('doctor').description('checks ports, addresses, clock, disk, TLS and the services around; with --url, whether that service can be reached from here')
+  .option('--config <file>', 'configuration file of the service (or CONFIG_FILE)')
+  .option('--set <key=value>', 'a setting, as the service was given it; may be repeated', (value, all: string[]) => [...all, value], [])
+  .option('--json', 'one JSON object instead of lines')
+  .action(async ({ config, set, json = false }: { config?: string, set: string[], json?: boolean }) => {
+    const { doctor } = await import('./doctor/command.ts')
+    const argv = [...config === undefined ? [] : ['--config', config], ...set.flatMap(setting => ['--set', setting])]
+    process.exitCode = await doctor({ argv, env: process.env, key: keyIfAny(), url: program.opts<{ url?: string }>().url, json, write: text => { process.stdout.write(text) } })
+  })
+
+function keyIfAny (): string | undefined {
+  try {
+    return reach().key
+  } catch {
+    return undefined // It says itself what it cannot look at without.
+  }
+}
 
 try {
   await program.parseAsync()

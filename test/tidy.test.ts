@@ -7,6 +7,7 @@ import test from 'node:test'
 /** A folder may import itself and any folder on a lower floor, never one on its own floor. `config` is read by the root only. */
 const floors = [
   ['root'],
+  ['doctor'],
   ['dev'],
   ['legs', 'engines', 'control', 'services', 'store', 'config'],
   ['room', 'protocols'],

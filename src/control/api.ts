@@ -12,6 +12,7 @@ import { consoleRoutes } from './routes/console.ts'
 import { drainRoutes } from './routes/drain.ts'
 import { eventRoutes } from './routes/events.ts'
 import { ingressRoutes, type IngressOptions } from './routes/ingresses.ts'
+import { mediaProbeRoutes } from './routes/media-probes.ts'
 import { recordingRoutes } from './routes/recordings.ts'
 import { rosterRoutes } from './routes/roster.ts'
 import { sessionRoutes } from './routes/sessions.ts'
@@ -24,7 +25,7 @@ export type ApiOptions = SecurityOptions & IngressOptions
 export async function apiRoutes (
   app: FastifyInstance, parts: ControlParts, options: ApiOptions, streams: EventStreams | undefined
 ): Promise<void> {
-  const { auth, audit, clock, bridge, ingresses, recordings, events, webhooks, drain } = parts
+  const { auth, audit, clock, bridge, ingresses, recordings, events, webhooks, drain, probeMedia } = parts
   gate(app, auth)
   auditTrail(app, audit, clock)
   await limitRates(app, options, ({ principal }) => principal?.kind === 'console' || principal?.shortLived === true)
@@ -43,4 +44,5 @@ export async function apiRoutes (
   if (events && streams) eventRoutes(api, events, streams)
   if (webhooks) webhookRoutes(api, webhooks)
   if (drain) drainRoutes(api, bridge, drain)
+  if (probeMedia) mediaProbeRoutes(api, probeMedia)
 }

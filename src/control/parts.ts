@@ -171,6 +171,12 @@ export interface History {
 /** The same of sessions that live. */
 export interface LiveQuality { points (sessionId: string): readonly QualityPoint[] }
 
+export type MediaProbe = {
+  readonly username: string
+  readonly password: string
+  readonly candidates: readonly { readonly protocol: 'udp' | 'tcp', readonly address: string, readonly port: number }[]
+}
+
 export type PoolStats = { readonly active: number, readonly idle: number }
 
 /** Everything the HTTP side needs from the rest of the service. A part that is missing has no routes. */
@@ -191,6 +197,8 @@ export type ControlParts = {
   readonly pools?: { database? (): PoolStats, redis? (): PoolStats }
   /** Asks the whole service to drain, as SIGTERM does but without leaving. Returns at once. */
   readonly drain?: () => void
+  /** Has the media ports answer whoever knows the answer, for a while. @param client an address */
+  readonly probeMedia?: (client: string) => MediaProbe
   /** Routes that other parts bring: WHIP, WHEP. */
   readonly plugins?: readonly FastifyPluginAsync[]
 }

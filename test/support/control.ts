@@ -42,7 +42,7 @@ export function controlParts ({ parts = {}, auth: authParts = {}, checks = [], c
   const fakes = { ingresses: new FakeIngresses(), recordings: new FakeRecordings(), events: new FakeEvents(), webhooks: new FakeWebhooks() }
   const all = {
     bridge, auth, dependencies, metrics, log, clock, audit: { record: (entry: AuditEntry) => { audited.push(entry) } },
-    drain: () => { void bridge.drain(0) }, ...fakes, ...parts
+    drain: () => { void bridge.drain(0) }, probeMedia: () => ({ username: 'us:them', password: 'p', candidates: [{ protocol: 'udp', address: '127.0.0.1', port: 1 }] }), ...fakes, ...parts
   } satisfies ControlParts
   return { parts: all, bridge, auth, dependencies, metrics, totals, audited, clock, keys, ...fakes }
 }

@@ -93,7 +93,7 @@ export class PostgresServer implements AsyncDisposable {
 
   #pids (): number[] {
     const main = this.#process?.pid
-    if (main === undefined) return []
+    if (main === undefined || this.#process!.exitCode !== null || this.#process!.signalCode !== null) return []
     const children = readFileSync(`/proc/${main}/task/${main}/children`, 'utf8')
     return [main, ...children.split(' ').filter(Boolean).map(Number)]
   }

@@ -136,6 +136,12 @@ test('webhooks: made with a secret, changed, rotated, delivered again, deleted',
   assert.equal((await it.ask('POST', '/api/v1/webhooks', { payload: { url: 'http://127.0.0.1/' } })).json().code, 'destination_not_allowed')
 })
 
+test('the media ports answer whoever may ask them to', async () => {
+  await using it = await controlUnderTest()
+  const answer = await it.ask('POST', '/api/v1/media-probes')
+  assert.deepEqual([answer.statusCode, answer.json()], [201, { username: 'us:them', password: 'p', candidates: [{ protocol: 'udp', address: '127.0.0.1', port: 1 }] }])
+})
+
 test('draining is begun by POST and seen by GET', async () => {
   await using it = await controlUnderTest()
   assert.equal((await it.ask('GET', '/api/v1/drain')).json().draining, false)

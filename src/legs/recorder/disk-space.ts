@@ -56,10 +56,15 @@ export class DiskSpace {
     }
   }
 
-  async #look (): Promise<{ free: number, floor: number }> {
-    const { bavail, blocks, bsize } = await statfs(this.#folder)
-    return { free: bavail * bsize, floor: Math.min(this.#limits.minFreeBytes, blocks * bsize * this.#limits.minFreeShare) }
-  }
+  #look (): Promise<Space> { return spaceIn(this.#folder, this.#limits) }
+}
+
+/** Bytes that are free, and that must be for a recording to begin. */
+type Space = { readonly free: number, readonly floor: number }
+
+export async function spaceIn (folder: string, { minFreeBytes, minFreeShare }: Pick<RecorderSettings, 'minFreeBytes' | 'minFreeShare'>): Promise<Space> {
+  const { bavail, blocks, bsize } = await statfs(folder)
+  return { free: bavail * bsize, floor: Math.min(minFreeBytes, blocks * bsize * minFreeShare) }
 }
 
 const inMiB = (bytes: number): number => Math.floor(bytes / (1 << 20))
