@@ -56,5 +56,13 @@ export class PacketHistory {
     return { packet, sequenceNumber, timestamp: this.#timestamps[slot]! }
   }
 
+  /** As `take`, but for no one who asked: as often as wanted. */
+  peek (sequenceNumber: number, now: number): SentPacket | undefined {
+    const slot = sequenceNumber & (this.#limits.packets - 1)
+    const packet = this.#packets[slot]
+    if (!packet || this.#sequenceNumbers[slot] !== sequenceNumber || now - this.#sentAt[slot]! > this.#limits.ms) return undefined
+    return { packet, sequenceNumber, timestamp: this.#timestamps[slot]! }
+  }
+
   clear (): void { this.#packets.fill(undefined) }
 }

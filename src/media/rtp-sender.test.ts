@@ -151,3 +151,25 @@ test('a newcomer is brought up to the present in a moment, paced, each frame dat
   assert.ok(again.done)
   assert.equal(sent.at(-1)!.timestamp - sent[61]!.timestamp | 0, 45_000, 'another source is later by the time that passed')
 })
+
+test('padding repeats what was sent lately as retransmissions, and is nothing where there are none', () => {
+  const clock = new ManualClock()
+  const sent: RtpPacket[] = []
+  const open = (rtx: { ssrc: number, payloadType: number } | undefined): RtpSender =>
+    new RtpSender({ ssrc: 7, payloadType: 96, clockRate: 90_000, rtx, clock, send: bytes => { sent.push(RtpPacket.parse(Buffer.from(bytes))); return true } })
+  const sender = open({ ssrc: 8, payloadType: 97 })
+  assert.equal(sender.pad(), 0, 'nothing was sent yet')
+  for (let i = 0; i < 3; i++) sender.write(packet(i, i * 3000, `a${i}`))
+  const numbers = sent.map(({ sequenceNumber }) => sequenceNumber)
+  sent.length = 0
+  for (let i = 0; i < 4; i++) assert.equal(sender.pad(), 12 + 2 + 1)
+  assert.deepEqual(sent.map(({ ssrc, payloadType }) => [ssrc, payloadType]), Array.from({ length: 4 }, () => [8, 97]))
+  assert.deepEqual(sent.map(({ payload }) => payload.readUInt16BE(0)), [numbers[2], numbers[1], numbers[0], numbers[2]])
+  assert.deepEqual(sent.map(({ payload }) => payload[2]), [0xa2, 0xa1, 0xa0, 0xa2])
+  assert.deepEqual([sender.packets, sender.resent, sender.padded], [3, 0, 4])
+  clock.advance(60_000)
+  assert.equal(sender.pad(), 0, 'too old to be of use')
+  const plain = open(undefined)
+  plain.write(packet(1, 0))
+  assert.deepEqual([plain.pads, plain.pad()], [false, 0])
+})

@@ -16,6 +16,8 @@ const MAX_PACKET_BYTES = 2048
 /** Answers to NACKs may add half of what is sent, and this many packets at once: a receiver cannot make us flood it. */
 const RESENDS_PER_PACKET = 0.5
 const MAX_RESEND_BURST = 512
+/** Padding repeats so many of the latest packets, one after another. */
+const PADDED_PACKETS = 16
 /** A time reference further than this from what is being sent (s) is of another life of the publisher. */
 const MAX_REFERENCE_DISTANCE_S = 10
 
@@ -53,6 +55,8 @@ export class RtpSender {
   bytes = 0
   resent = 0
   nacked = 0
+  /** Packets sent once more to find out what the path carries. */
+  padded = 0
   refused = 0
   quality: ReceptionQuality | undefined
   /** The highest count of lost packets reported: late ones and duplicates may lower the report, not this. */
@@ -126,6 +130,26 @@ export class RtpSender {
       this.resent++
     }
   }
+
+  /**
+   * Sends once more what the receiver has already, to find out what the path carries: it takes it for a retransmission that came
+   * too late, and drops it.
+   * @returns its bytes; 0 where there is no stream for retransmissions, or nothing to repeat
+   */
+  pad (): number {
+    if (!this.#options.rtx) return 0
+    const now = this.#options.clock.now()
+    const sequenceNumber = (this.rewriter.sequenceNumber - this.padded % PADDED_PACKETS) & 0xffff
+    const sent = this.#history.peek(sequenceNumber, now) ?? this.#history.peek(this.rewriter.sequenceNumber, now)
+    if (!sent) return 0
+    const bytes = this.#printRtx(sent.packet, sent.sequenceNumber, sent.timestamp)
+    this.#send(bytes, now)
+    this.padded++
+    return bytes.length
+  }
+
+  /** Whether `pad` can do something. */
+  get pads (): boolean { return this.#options.rtx !== undefined }
 
   /** RFC 4588 section 4: the original sequence number, then the original payload. */
   #printRtx (packet: RtpPacket, sequenceNumber: number, timestamp: number): Buffer {

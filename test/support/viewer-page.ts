@@ -154,5 +154,11 @@ async function path () {
   const pair = reports.get(transport.selectedCandidatePairId)
   return { port: reports.get(pair.remoteCandidateId).port, state: connection.connectionState, changes: transport.selectedCandidatePairChanges, received: pair.packetsReceived }
 }
+async function setLayer (index, active) {
+  const sender = connection.getSenders().find(({ track }) => track.kind === 'video')
+  const parameters = sender.getParameters()
+  parameters.encodings[index].active = active
+  await sender.setParameters(parameters)
+}
 async function leave () { connection.close(); return (await fetch(resource, { method: 'DELETE' })).status }
 </script>`

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { BandwidthEstimator } from '../../media/bandwidth/estimator.ts'
 import { LayerChooser } from '../../media/bandwidth/layer-chooser.ts'
+import { Probing } from '../../media/bandwidth/probing.ts'
 import { RedundancyChooser } from '../../media/bandwidth/redundancy-chooser.ts'
 import { SendLedger } from '../../media/bandwidth/send-ledger.ts'
 import { ExtensionBlock, type ExtensionElement, playoutDelay } from '../../media/header-extensions.ts'
@@ -9,6 +10,7 @@ import type { TransportFeedback } from '../../media/rtcp/packet.ts'
 import { ExtensionUri, type HeaderExtension } from '../../protocols/webrtc/sdp-types.ts'
 import type { LinkQuality } from '../../room/leg.ts'
 import type { Outlet } from './outlet.ts'
+import { Prober } from './prober.ts'
 
 /**
  * Transcoded sound arrives some 35 ms after its picture and waits in the receiver's jitter buffer for 40 to 80 more. Receivers
@@ -24,9 +26,11 @@ const SOUND_RESERVE = 50_000
 const NOTICEABLE_LOSS = 0.05
 
 /** The way from here to one viewer: what is told of each packet, and what is known of the path. */
-export class Downlink {
+export class Downlink implements Disposable {
   readonly ledger = new SendLedger()
   readonly #estimator = new BandwidthEstimator()
+  readonly #probing = new Probing()
+  readonly #prober: Prober
   readonly #bursts = new LossBursts()
   readonly #clock: Clock
   #reported = false
@@ -35,7 +39,10 @@ export class Downlink {
   /** The layers that viewers chose, by RID. */
   readonly #limits = new Map<Outlet, string>()
 
-  constructor (clock: Clock) { this.#clock = clock }
+  constructor (clock: Clock) {
+    this.#clock = clock
+    this.#prober = new Prober(this.ledger, clock)
+  }
 
   /** What the packets of one stream carry in their headers. @param held whether its picture waits for transcoded sound */
   headersFor (extensions: readonly HeaderExtension[], held: boolean): ExtensionBlock | undefined {
@@ -50,7 +57,10 @@ export class Downlink {
     this.#reported = true
     const fates = this.ledger.settle(feedback)
     for (const { arrivedAt } of fates) this.#bursts.add(arrivedAt === undefined)
-    this.#estimator.take(fates, this.#clock.now())
+    const now = this.#clock.now()
+    this.#estimator.take(fates, now, sentAt => this.#probing.disturbs(sentAt))
+    const proven = this.#probing.take(fates, now)
+    if (proven !== undefined) this.#estimator.prove(proven)
   }
 
   /** Sends no better layer than this; undefined for the best that the path carries. Where there is no such layer, nothing is limited. */
@@ -64,26 +74,45 @@ export class Downlink {
   steer (outlets: readonly Outlet[]): void {
     const pictures = outlets.filter(({ codec, track }) => codec.kind === 'video' && track !== undefined)
     const { bitrate } = this.#estimator
-    let budget = bitrate === undefined ? undefined : bitrate - SOUND_RESERVE * (1 + this.#redundancy.depth) * (outlets.length - pictures.length)
+    const reserve = SOUND_RESERVE * (1 + this.#redundancy.depth) * (outlets.length - pictures.length)
+    let budget = bitrate === undefined ? undefined : bitrate - reserve
+    let spent = reserve
+    let wanted = Infinity
     for (const [index, picture] of pictures.entries()) {
-      const share = budget === undefined ? undefined : budget / (pictures.length - index)
-      const sent = this.#steerOne(picture, share)
+      const sharers = pictures.length - index
+      const { sent, better = Infinity } = this.#steerOne(picture, budget === undefined ? undefined : budget / sharers)
+      wanted = Math.min(wanted, spent + better * sharers)
+      spent += sent
       if (budget !== undefined) budget -= Math.min(budget, sent)
     }
+    if (bitrate !== undefined && wanted !== Infinity) this.#probe(bitrate, wanted, pictures)
   }
 
-  /** @returns bit/s that the picture takes */
-  #steerOne (outlet: Outlet, budget: number | undefined): number {
+  /** @returns bit/s that the picture takes, and that a better quality of it would */
+  #steerOne (outlet: Outlet, budget: number | undefined): { sent: number, better?: number | undefined } {
     const track = outlet.track!
     if (track.layers.length === 0) outlet.switchTo(track)
     const limit = track.layers.findIndex(({ rid }) => rid === this.#limits.get(outlet))
     const allowed = limit < 0 ? track.layers : track.layers.slice(0, limit + 1)
     const flowing = allowed.filter(({ bitrate }) => (bitrate ?? 0) > 0)
-    if (flowing.length === 0) return track.bitrate ?? 0
-    const layer = flowing[this.#chooserOf(outlet, flowing.length).choose(flowing.map(({ bitrate }) => bitrate ?? 0), budget, this.#isCalm, this.#clock.now())]!
+    if (flowing.length === 0) return { sent: track.bitrate ?? 0 }
+    const bitrates = flowing.map(({ bitrate }) => bitrate ?? 0)
+    const chooser = this.#chooserOf(outlet, flowing.length)
+    const tries = !this.#reported || !outlet.sender.pads
+    const layer = flowing[chooser.choose(bitrates, budget, this.#isCalm, this.#clock.now(), tries)]!
     outlet.switchTo(layer)
-    return layer.bitrate ?? 0
+    return { sent: layer.bitrate ?? 0, better: chooser.wanted(bitrates) }
   }
+
+  /** Finds out whether a better quality would fit, if one would be sent. */
+  #probe (estimate: number, wanted: number, pictures: readonly Outlet[]): void {
+    const sender = pictures.find(outlet => outlet.sender.pads)?.sender
+    if (!this.#reported || !sender) return
+    const target = this.#probing.next(estimate, wanted, this.#isCalm, this.#clock.now())
+    if (target !== undefined) this.#prober.start(target, sender)
+  }
+
+  [Symbol.dispose] (): void { this.#prober[Symbol.dispose]() }
 
   get #isCalm (): boolean { return this.#estimator.usage === 'normal' && this.#estimator.lossFraction < NOTICEABLE_LOSS }
 

@@ -47,7 +47,7 @@ function describe ({ kind, mid, place, codec, negotiated }: ViewedSection, outle
   const participant = scene?.[kind][place]?.owner.info.identity
   const common = { mid, kind, participant, codec: codec.name, payloadType, negotiated: name, retransmission: rtx ? 'rtx' : 'plain' }
   if (!outlet) return common
-  const { sender: { packets, resent, nacked, refused, quality }, picturesLost, framesFromBacklog, layerSwitches, track, layer, redundancy } = outlet
+  const { sender: { packets, resent, padded, nacked, refused, quality }, picturesLost, framesFromBacklog, layerSwitches, track, layer, redundancy } = outlet
   const layers = track?.layers ?? []
   return {
     ...common,
@@ -56,6 +56,7 @@ function describe ({ kind, mid, place, codec, negotiated }: ViewedSection, outle
     packets,
     resent,
     nacks: nacked,
+    ...padded > 0 ? { padded } : {},
     sendFailures: refused,
     ...redundancy ? { repeatedFrames: redundancy.depth } : {},
     ...kind === 'video' ? { plis: picturesLost, framesFromBacklog } : {},

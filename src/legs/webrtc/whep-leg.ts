@@ -62,6 +62,7 @@ export class WhepLeg implements Leg {
     await connected(transport, { timeoutMs: connectTimeoutMs, signal, clock })
     for (const section of viewed) this.#outlets.push(stack.use(this.#outlet(section)))
     stack.defer(() => this.#sayGoodbye())
+    stack.use(this.#downlink)
     stack.use(this.#reportRegularly())
     const placesOf = (kind: ViewedSection['kind']): number => viewed.filter(section => section.kind === kind).length
     const audience = { wanted, self, places: { video: placesOf('video'), audio: placesOf('audio') } }

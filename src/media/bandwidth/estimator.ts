@@ -20,6 +20,8 @@ const LOSS_INTERVAL_MS = 300
 const RATE_WINDOW_MS = 500
 const BACK_OFF_INTERVAL_MS = 300
 
+type Arrival = { readonly at: number, readonly bytes: number, readonly disturbed: boolean }
+
 /**
  * What a path can carry, from what became of the packets sent on it: a queue that fills, by the trend of delays, or packets
  * that are lost. Pure: time comes with each call.
@@ -28,7 +30,7 @@ export class BandwidthEstimator {
   /** bit/s. Undefined until something limits it: as long as all goes well, nobody knows how much would. */
   bitrate: number | undefined
   readonly #trend = new DelayTrend()
-  #arrivals: { at: number, bytes: number }[] = []
+  #arrivals: Arrival[] = []
   #seen = 0
   #lost = 0
   #lossFraction = 0
@@ -41,22 +43,19 @@ export class BandwidthEstimator {
   get lossFraction (): number { return this.#lossFraction }
 
   /** bit/s that arrived lately. */
-  get received (): number {
-    const [first] = this.#arrivals
-    const last = this.#arrivals.at(-1)
-    if (!first || !last || last.at - first.at < RATE_WINDOW_MS / 4) return 0
-    let bytes = 0
-    for (const arrival of this.#arrivals) bytes += arrival.bytes
-    return (bytes - first.bytes) * 8000 / (last.at - first.at)
-  }
+  get received (): number { return rateOf(this.#arrivals) }
 
-  /** @param now milliseconds */
-  take (fates: readonly PacketFate[], now: number): void {
+  /** A probe has shown that so much fits (bit/s). */
+  prove (bitrate: number): void { if (this.bitrate !== undefined) this.#set(Math.max(this.bitrate, bitrate)) }
+
+  /** @param now milliseconds @param disturbed whether the delay of a packet sent at a time says nothing of the path */
+  take (fates: readonly PacketFate[], now: number, disturbed: (sentAt: number) => boolean = () => false): void {
     for (const { sentAt, arrivedAt, bytes } of fates) {
       this.#seen++
       if (arrivedAt === undefined) { this.#lost++; continue }
-      this.#trend.add(sentAt, arrivedAt)
-      this.#arrivals.push({ at: arrivedAt, bytes })
+      const isDisturbed = disturbed(sentAt)
+      if (!isDisturbed) this.#trend.add(sentAt, arrivedAt)
+      this.#arrivals.push({ at: arrivedAt, bytes, disturbed: isDisturbed })
     }
     const newest = this.#arrivals.at(-1)?.at ?? 0
     this.#arrivals = this.#arrivals.filter(({ at }) => Math.abs(newest - at) <= RATE_WINDOW_MS)
@@ -85,9 +84,18 @@ export class BandwidthEstimator {
     const passed = Math.min(1000, now - (this.#updatedAt ?? now))
     this.#updatedAt = now
     if (this.bitrate === undefined || this.usage !== 'normal' || this.#lossFraction > LOW_LOSS) return
-    const proven = this.received * PROVEN_FACTOR + PROVEN_EXTRA
+    const proven = rateOf(this.#arrivals.filter(arrival => !arrival.disturbed)) * PROVEN_FACTOR + PROVEN_EXTRA // A probe proves what it finds, no more.
     this.#set(Math.max(this.bitrate, Math.min(this.bitrate * GROWTH_PER_SECOND ** (passed / 1000), proven)))
   }
 
   #set (bitrate: number): void { this.bitrate = Math.min(MAX_BITRATE, Math.max(MIN_BITRATE, bitrate)) }
+}
+
+function rateOf (arrivals: readonly Arrival[]): number {
+  const [first] = arrivals
+  const last = arrivals.at(-1)
+  if (!first || !last || last.at - first.at < RATE_WINDOW_MS / 4) return 0
+  let bytes = 0
+  for (const arrival of arrivals) bytes += arrival.bytes
+  return (bytes - first.bytes) * 8000 / (last.at - first.at)
 }

@@ -29,11 +29,12 @@ export class LayerChooser {
    * @param budget bit/s there is for it; undefined while nothing limits it
    * @param calm whether the path shows no sign of a queue or of loss
    * @param now milliseconds
+   * @param tries whether a better layer is tried without knowing that it fits: where probes can find out, they do
    */
-  choose (bitrates: readonly number[], budget: number | undefined, calm: boolean, now: number): number {
+  choose (bitrates: readonly number[], budget: number | undefined, calm: boolean, now: number, tries = true): number {
     this.layer = Math.min(this.layer, bitrates.length - 1)
     if (!calm && budget !== undefined && bitrates[this.layer]! > budget) this.#lower(bitrates, budget, now)
-    else if (calm && this.layer < bitrates.length - 1) this.#raise(bitrates[this.layer + 1]!, budget, now)
+    else if (calm && this.layer < bitrates.length - 1) this.#raise(bitrates[this.layer + 1]!, budget, now, tries)
     return this.layer
   }
 
@@ -45,10 +46,16 @@ export class LayerChooser {
     this.#change(fitting, now)
   }
 
-  #raise (next: number, budget: number | undefined, now: number): void {
+  /** bit/s for which the next better layer would be chosen; undefined where there is none. */
+  wanted (bitrates: readonly number[]): number | undefined {
+    const next = bitrates[this.layer + 1]
+    return next === undefined ? undefined : next * HEADROOM
+  }
+
+  #raise (next: number, budget: number | undefined, now: number, tries: boolean): void {
     const calmFor = now - this.#changedAt
     const fits = (budget === undefined || budget > next * HEADROOM) && calmFor > SETTLE_MS
-    if (!fits && calmFor < this.#wait) return
+    if (!fits && (!tries || calmFor < this.#wait)) return
     if (now - this.#raisedAt > LONGEST_WAIT_MS) this.#wait = FIRST_TRIAL_MS
     this.#change(this.layer + 1, now)
     this.#raisedAt = now

@@ -14,6 +14,8 @@ export type PacketFate = {
 
 /** Numbers the packets of a transport and keeps when each was sent, until the receiver says when it came. */
 export class SendLedger {
+  /** All that was sent. */
+  bytes = 0
   readonly #sentAt = new Float64Array(CAPACITY)
   readonly #bytes = new Uint16Array(CAPACITY)
   readonly #numbers = new Int32Array(CAPACITY).fill(-1)
@@ -27,6 +29,7 @@ export class SendLedger {
     this.#numbers[slot] = number
     this.#sentAt[slot] = now
     this.#bytes[slot] = bytes
+    this.bytes += bytes
     return number
   }
 
