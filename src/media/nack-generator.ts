@@ -12,6 +12,9 @@ export type NackLimits = {
 
 export const defaultNackLimits: NackLimits = { patienceMs: 10, retryMs: 80, tries: 8, maxMissing: 500 }
 
+/** What a packet is to those before it: newer than all, one that was missed, or one that nobody misses. */
+export type Novelty = 'newest' | 'missed' | 'known'
+
 type Missing = { readonly sequenceNumber: number, readonly since: number, tries: number, askedAt: number }
 
 /** Finds the gaps in one source's sequence numbers and says when to ask for what is missing (RFC 4585 section 6.2.1). */
@@ -26,18 +29,13 @@ export class NackGenerator {
 
   get missing (): number { return this.#missing.size }
 
-  /** @returns true when the packet fills a gap. */
-  add (sequenceNumber: number, now: number): boolean {
-    const highest = this.#highest
-    if (highest === undefined) {
-      this.#highest = sequenceNumber
-      return false
-    }
+  add (sequenceNumber: number, now: number): Novelty {
+    const highest = this.#highest ?? (sequenceNumber - 1) & 0xffff
     const distance = sequenceDistance(sequenceNumber, highest)
-    if (distance <= 0) return this.#missing.delete(sequenceNumber)
+    if (distance <= 0) return this.#missing.delete(sequenceNumber) ? 'missed' : 'known'
     this.#highest = sequenceNumber
     if (distance > 1) this.#note(highest, distance - 1, now)
-    return false
+    return 'newest'
   }
 
   #note (highest: number, count: number, now: number): void {

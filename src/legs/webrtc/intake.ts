@@ -105,7 +105,7 @@ export class Intake implements Disposable {
     this.reception.add(packet, now)
     this.#nacks.add(primary.sequenceNumber, now)
     for (const earlier of repeated) {
-      if (!this.#nacks.add(earlier.sequenceNumber, now)) continue // Nobody misses it.
+      if (this.#nacks.add(earlier.sequenceNumber, now) === 'known') continue
       this.restored++
       this.#red!.restored(earlier.sequenceNumber)
       this.#publish().write(earlier)
@@ -123,12 +123,15 @@ export class Intake implements Disposable {
     track.write(packet)
   }
 
-  /** A retransmission (RFC 4588 section 4): the original sequence number, then the original payload. Probes are empty. */
+  /**
+   * A retransmission (RFC 4588 section 4): the original sequence number, then the original payload. Probes are empty, or repeat the
+   * newest packet: the first that is seen of it where that was lost.
+   */
   takeRepair (packet: RtpPacket, now: number): void {
     const { payload, marker, timestamp } = packet
     if (payload.length <= 2) return
     const sequenceNumber = payload.readUInt16BE(0)
-    if (!this.#nacks.add(sequenceNumber, now)) return // Nobody misses it.
+    if (this.#nacks.add(sequenceNumber, now) === 'known') return
     this.repaired++
     this.reception.addRepaired()
     const original = RtpPacket.build({ payloadType: 96, marker, sequenceNumber, timestamp, ssrc: this.ssrc }, payload.subarray(2))

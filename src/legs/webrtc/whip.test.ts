@@ -96,6 +96,23 @@ test('what is lost is asked for, and taken from its retransmission', async () =>
   await until('a report', () => peer.reports.some(report => report.type === 'rr' && report.reports.some(block => block.ssrc === VIDEO && block.cumulativeLost === 1)))
 })
 
+// A probe of Chromium's repeats the newest packet. Where that one is lost, nobody has missed it yet: it was taken for known, and never asked for again.
+test('a retransmission of a packet that nobody has missed yet is taken, and what it skips is asked for', async () => {
+  await using edge = await openEdge()
+  await using peer = await RawPeer.create('sendonly', sections)
+  await publish(edge, peer)
+  peer.send(video(10))
+  await until('the track', () => tracksOf(edge).length === 1)
+  const came: number[] = []
+  using _listening = tracksOf(edge)[0]!.subscribe({ write: packet => { came.push(packet.sequenceNumber) }, fail: error => { throw error } })
+  const probe = (original: number): RtpPacket => RtpPacket.build({ payloadType: 103, marker: true, sequenceNumber: original, timestamp: 5, ssrc: REPAIR }, Buffer.of(0, original, 0xca, 0xfe))
+  for (const packet of [probe(12), video(13), probe(13)]) peer.send(packet)
+  await until('the packets', () => came.length >= 2)
+  await until('the request', () => peer.reports.some(report => report.type === 'nack'))
+  assert.deepEqual(came, [12, 13])
+  assert.deepEqual(peer.reports.flatMap(report => report.type === 'nack' ? report.lost : []), [11])
+})
+
 test('arrival times are reported for congestion control; a picture is asked for at most twice a second', async () => {
   await using edge = await openEdge()
   await using peer = await RawPeer.create('sendonly', sections)
