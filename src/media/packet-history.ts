@@ -8,7 +8,7 @@ export type HistoryLimits = {
   readonly packets: number
   /** Older packets would come too late for any jitter buffer. */
   readonly ms: number
-  /** A receiver asks for the same packet again before the first answer can have arrived. */
+  /** A receiver may ask for the same packet again before the first answer can have arrived: at least so long is between two. */
   readonly resendGapMs: number
 }
 
@@ -42,8 +42,11 @@ export class PacketHistory {
     this.#resentAt[slot] = -Infinity
   }
 
-  /** @returns undefined when it is gone, too old, or was sent again a moment ago. */
-  take (sequenceNumber: number, now: number): SentPacket | undefined {
+  /**
+   * @param roundTripMs how long an answer takes to be noticed
+   * @returns undefined when it is gone, too old, or was sent again a moment ago.
+   */
+  take (sequenceNumber: number, now: number, roundTripMs = 0): SentPacket | undefined {
     const slot = sequenceNumber & (this.#limits.packets - 1)
     const packet = this.#packets[slot]
     if (!packet || this.#sequenceNumbers[slot] !== sequenceNumber) return undefined
@@ -51,7 +54,7 @@ export class PacketHistory {
       this.#packets[slot] = undefined
       return undefined
     }
-    if (now - this.#resentAt[slot]! < this.#limits.resendGapMs) return undefined
+    if (now - this.#resentAt[slot]! < Math.max(this.#limits.resendGapMs, roundTripMs)) return undefined
     this.#resentAt[slot] = now
     return { packet, sequenceNumber, timestamp: this.#timestamps[slot]! }
   }

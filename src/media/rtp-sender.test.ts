@@ -62,6 +62,8 @@ test('the history gives back what is young, once in a while', () => {
   assert.equal(history.take(9, 0)?.timestamp, 9)
   assert.equal(history.take(9, 19), undefined, 'sent again a moment ago')
   assert.equal(history.take(9, 20)?.sequenceNumber, 9)
+  assert.equal(history.take(9, 60, 50), undefined, 'the answer before is still on its way')
+  assert.equal(history.take(9, 70, 50)?.sequenceNumber, 9)
   assert.equal(history.take(8, 101), undefined, 'too old')
 })
 
@@ -97,6 +99,16 @@ test('a lost packet is sent again, as it was or as RTX', () => {
   const original = sent[0]!.sequenceNumber.toString(16).padStart(4, '0')
   assert.deepEqual({ ...sent[1], sequenceNumber: 0 }, { payloadType: 103, sequenceNumber: 0, timestamp: sent[0]!.timestamp, ssrc: 8, payload: `${original}0102` })
   assert.deepEqual([target.resent, target.nacked], [1, 1])
+})
+
+test('what another source sent is not sent again', () => {
+  const { target, sent } = sender()
+  target.write(packet(1, 1))
+  target.startAnew()
+  target.write(packet(500, 1))
+  assert.equal(sent[1]!.sequenceNumber, (sent[0]!.sequenceNumber + 1) & 0xffff)
+  target.resend(sent.map(({ sequenceNumber }) => sequenceNumber))
+  assert.deepEqual(sent.slice(2), [sent[1]])
 })
 
 test('a receiver that asks for everything again and again gets a bounded part of it', () => {

@@ -89,6 +89,12 @@ export class RtpSender {
     if (this.rewriter.accept(packet, now)) this.#sendNumbered(packet, timestamp >>> 0, now)
   }
 
+  /** The next packet is of another source, and begins with what can be decoded alone: nobody needs what was sent before. */
+  startAnew (): void {
+    this.rewriter.restart()
+    this.#history.clear()
+  }
+
   #sendNumbered (packet: RtpPacket, timestamp: number, now: number): void {
     const { sequenceNumber } = this.rewriter
     this.#history.add(packet, sequenceNumber, timestamp, now)
@@ -122,7 +128,7 @@ export class RtpSender {
     const now = this.#options.clock.now()
     for (const sequenceNumber of lost) {
       if (this.#resendBudget < 1) return
-      const sent = this.#history.take(sequenceNumber, now)
+      const sent = this.#history.take(sequenceNumber, now, this.quality?.roundTripMs)
       if (!sent) continue
       this.#resendBudget--
       const print = this.#options.rtx ? this.#printRtx : this.#print

@@ -24,6 +24,8 @@ const MAX_PLAYOUT_DELAY_MS = 10_000
 const SOUND_RESERVE = 50_000
 /** Of packets lost: a path with less may still be tried with more. */
 const NOTICEABLE_LOSS = 0.05
+/** A layer of so many times what the path carries gets nothing through that could be decoded. */
+const HOPELESS = 2
 
 /** The way from here to one viewer: what is told of each packet, and what is known of the path. */
 export class Downlink implements Disposable {
@@ -100,7 +102,8 @@ export class Downlink implements Disposable {
     const chooser = this.#chooserOf(outlet, flowing.length)
     const tries = !this.#reported || !outlet.sender.pads
     const layer = flowing[chooser.choose(bitrates, budget, this.#isCalm, this.#clock.now(), tries)]!
-    outlet.switchTo(layer)
+    const tooMuch = budget !== undefined && (outlet.layer?.bitrate ?? 0) > budget * HOPELESS
+    outlet.switchTo(layer, tooMuch)
     return { sent: layer.bitrate ?? 0, better: chooser.wanted(bitrates) }
   }
 

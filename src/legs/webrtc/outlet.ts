@@ -58,6 +58,8 @@ export class Outlet implements PacketSink, Disposable {
   #subscription: Disposable | undefined
   #catchUp: CatchUp | undefined
   #awaitsKeyframe = false
+  /** Nothing of the layer sent until now leaves any more. */
+  #held = false
   #pictureAskedAt = -Infinity
   #attachedAt = 0
   #liveStart: LiveStart | undefined
@@ -103,15 +105,19 @@ export class Outlet implements PacketSink, Disposable {
     if (backlog.length > 0) this.#fastForward(backlog)
   }
 
-  /** Sends another layer from its next keyframe on; until then, the one before. */
-  switchTo (layer: Track): void {
+  /**
+   * Sends another layer from its next keyframe on; until then, the one before.
+   * @param hold sends nothing until then: what does not get through would only stand in the way
+   */
+  switchTo (layer: Track, hold = false): void {
     const entering = this.#entering
     if (layer === (entering?.layer ?? this.#layer)) {
       if (entering && this.#clock.now() - entering.askedAt >= KEYFRAME_RETRY_MS) this.#askAgain(entering)
       return
     }
     this.#stopEntering()
-    if (layer === this.#layer) return
+    if (layer === this.#layer) { if (this.#held) this.#resume(layer); return }
+    this.#held ||= hold
     const begun: Entering = { layer, askedAt: this.#clock.now(), subscription: undefined }
     const sink: PacketSink = {
       write: packet => {
@@ -130,8 +136,15 @@ export class Outlet implements PacketSink, Disposable {
     this.#subscription = subscription
     this.#layer = layer
     this.#awaitsKeyframe = true
+    this.#held = false
     this.layerSwitches++
-    this.sender.rewriter.restart()
+    this.sender.startAnew()
+  }
+
+  #resume (layer: Track): void {
+    this.#held = false
+    this.#awaitsKeyframe = true
+    layer.onKeyframeWanted()
   }
 
   #askAgain (entering: Entering): void {
@@ -155,10 +168,12 @@ export class Outlet implements PacketSink, Disposable {
     this.#subscription?.[Symbol.dispose]()
     this.#subscription = undefined
     this.#track = this.#layer = undefined
-    this.sender.rewriter.restart()
+    this.#held = false
+    this.sender.startAnew()
   }
 
   write (packet: RtpPacket): void {
+    if (this.#held) return
     if (this.#catchUp && !this.#catchUp.done) { this.#catchUp.push(packet); return }
     if (this.#awaitsKeyframe) {
       if (!startsKeyframe(this.codec.name, packet)) return
