@@ -7,6 +7,8 @@ import { pathToFileURL } from 'node:url'
 /** What the bundle was made from, and the file of each package. */
 type Index = { readonly installed: string, readonly modules: Readonly<Record<string, string>> }
 
+const OWN_FILE = /^\.{1,2}\/.*\.ts$/
+
 /**
  * Lets our sources load packages from the bundle that `scripts/bundle-dependencies.mjs` made: one file each instead of hundreds.
  * A bundle made from other packages than those installed now is left alone, and so is one that is not there.
@@ -19,7 +21,10 @@ export function useBundledDependencies (root: string): void {
   const urls = new Map(Object.entries(index.modules).map(([specifier, file]) => [specifier, pathToFileURL(path.join(folder, file)).href]))
   registerHooks({
     resolve (specifier, context, next) {
-      const url = context.parentURL?.startsWith(sources) ? urls.get(specifier) : undefined
+      if (!context.parentURL?.startsWith(sources)) return next(specifier, context)
+      // Every import of ours names a file as it is: looking for links, packages and other endings takes a tenth of a start.
+      if (OWN_FILE.test(specifier)) return { url: new URL(specifier, context.parentURL).href, format: 'module-typescript', shortCircuit: true }
+      const url = urls.get(specifier)
       return url === undefined ? next(specifier, context) : { url, format: 'module', shortCircuit: true }
     }
   })
