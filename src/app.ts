@@ -28,6 +28,7 @@ import { aborted, within } from './lib/abort.ts'
 import { systemClock as clock } from './lib/clock.ts'
 import { messageOf } from './lib/errors.ts'
 import type { Logger } from './lib/log.ts'
+import { openLinks, resume } from './links.ts'
 import { MediaWorkers } from './media/worker/pool.ts'
 import { listening, type PortUse } from './ports.ts'
 import { openMediaProbe } from './protocols/webrtc/media-probe.ts'
@@ -126,7 +127,7 @@ export class App implements AsyncDisposable {
     const log = this.#log
     const config = this.#config
     const dialer = this.#dialer = stack.use(new GuardedDialer(config.security.outbound))
-    const storage = await openStorage({ config, log, clock, stack, signal: this.#closing.signal })
+    const storage = await openStorage({ config, log, clock, stack, signal: this.#closing.signal, guard: url => dialer.check(url, 'whip') })
     const totals = new SessionTotals()
     const dashboard = await this.#openDashboard(cli, () => metrics)
     const mirrored = { changed: (): void => {} }
@@ -150,16 +151,19 @@ export class App implements AsyncDisposable {
     const metrics = stack.use(new Metrics({
       bridge, totals, pools, refusals: auth.refusals, ready: () => dependencies.ready, workers: () => workerFigures(workers), journalDepth: () => storage.journal.depth
     }))
+    const settings = this.#webrtcSettings()
+    const links = openLinks({ ...storage, bridge, transports, dialer, transcode, settings, clock })
     const webrtc = {
-      bridge, transports, transcode, clock, settings: this.#webrtcSettings(),
+      bridge, transports, transcode, clock, settings,
       authorize: (request: FastifyRequest, action: 'publish' | 'view', room: string) => auth.authorize(request, action, room)
     }
     const webhooks = new Webhooks(storage.database, { vault: storage.vault, clock, guard: url => dialer.check(url, 'webhook') })
     const control = stack.use(await this.#openControl({
       bridge, auth, audit: this.#audit(storage), dependencies, metrics, log, clock, pools, history: new History(storage.database), quality,
-      ingresses: storage.ingresses, events: storage.events, webhooks, ...(recordings ? { recordings } : {}), drain: () => { void this.drain(this.drainDeadlineMs) }, probeMedia: client => openMediaProbe(transports, clock, client), plugins: [app => whepRoutes(app, webrtc), app => whipRoutes(app, webrtc)]
+      ingresses: storage.ingresses, streams: storage.streams, links, events: storage.events, webhooks, ...(recordings ? { recordings } : {}), drain: () => { void this.drain(this.drainDeadlineMs) }, probeMedia: client => openMediaProbe(transports, clock, client), plugins: [app => whepRoutes(app, webrtc), app => whipRoutes(app, webrtc)]
     }, rtmp?.port))
     this.#sendWebhooks(storage)
+    this.#inBackground(signal => whenReady(storage.database, signal, () => resume(links, { ...storage, log })))
     if (dashboard) this.#inBackground(signal => dashboard.run(signal))
     stack.use(await this.#register(bridge, storage))
     stack.use(new Retention({ database: storage.database, log, clock }))
@@ -236,7 +240,6 @@ export class App implements AsyncDisposable {
       }
     }
     const publishers = new Publishers() // Of both ports: one publisher a key, whichever way it came.
-    ingresses.onClosed = id => { for (const s of bridge.sessions.values()) if (s.describe().externalId === id) void s.close('its ingress was closed') }
     const limits = { maxConnections: RTMP_CONNECTIONS, maxStrangersPerAddress: RTMP_STRANGERS_PER_ADDRESS }
     const open = async (use: PortUse, tls?: { cert: Buffer, key: Buffer }): Promise<RtmpListener> => this.#stack.use(await listening(use, () => RtmpListener.open(
       { host, port: use.port, duplicatePublisher, mediaTimeoutMs: mediaTimeout, ...limits, ...(tls ? { tls } : {}) }, { bridge, streamKeys, publishers, log: this.#log, clock })))

@@ -46,11 +46,12 @@ async function furnish (it: ControlUnderTest): Promise<Record<string, string[]>>
   await it.bridge.admit(restingLeg('rtmp', { identity: 'camera' }), { room: 'hall' })
   const ingress = await it.ingresses.create({ protocol: 'rtmp', room: 'hall' })
   const recording = await it.recordings.start({ room: 'hall' })
+  const stream = await it.streams.create({ room: 'hall', destinations: [{ url: 'https://example.com/whip' }] })
   const { webhook } = await it.webhooks.create({ url: 'https://example.com/' })
   const { row } = await it.auth.apiKeys.create({ name: 'fuzz', scopes: ['view'] })
   it.events.append('session.started', { kind: 'rtmp' }, 'hall')
   return {
-    'conferences': ['hall', 'camera', it.bridge.rooms[0]!.id], 'ingresses': [ingress.id], 'recordings': [recording.id], 'webhooks': [webhook.id], 'api-keys': [row.id],
+    'conferences': ['hall', 'camera', it.bridge.rooms[0]!.id], 'ingresses': [ingress.id], 'recordings': [recording.id], 'streams': [stream.id, stream.destinations[0]!.id], 'webhooks': [webhook.id], 'api-keys': [row.id],
     'sessions': [[...it.bridge.sessions.keys()][0]!], 'events': ['evt_1', 'none']
   }
 }

@@ -16,6 +16,7 @@ import { mediaProbeRoutes } from './routes/media-probes.ts'
 import { recordingRoutes } from './routes/recordings.ts'
 import { rosterRoutes } from './routes/roster.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { streamRoutes } from './routes/streams.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { limitRates, type SecurityOptions } from './security.ts'
 
@@ -25,7 +26,7 @@ export type ApiOptions = SecurityOptions & IngressOptions
 export async function apiRoutes (
   app: FastifyInstance, parts: ControlParts, options: ApiOptions, streams: EventStreams | undefined
 ): Promise<void> {
-  const { auth, audit, clock, bridge, ingresses, recordings, events, webhooks, drain, probeMedia } = parts
+  const { auth, audit, clock, bridge, ingresses, streams: outgoing, links, recordings, events, webhooks, drain, probeMedia } = parts
   gate(app, auth)
   auditTrail(app, audit, clock)
   await limitRates(app, options, ({ principal }) => principal?.kind === 'console' || principal?.shortLived === true)
@@ -40,6 +41,7 @@ export async function apiRoutes (
   apiKeyRoutes(api, auth.apiKeys)
   consoleRoutes(api, auth)
   if (ingresses) ingressRoutes(api, ingresses, parts, options)
+  if (outgoing) streamRoutes(api, outgoing, links)
   if (recordings) recordingRoutes(api, recordings)
   if (events && streams) eventRoutes(api, events, streams)
   if (webhooks) webhookRoutes(api, webhooks)

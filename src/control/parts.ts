@@ -13,19 +13,40 @@ import type { Metrics } from './metrics.ts'
 /** A place in a list, newest first: entries older than the one named by `after`, which is the id of the last one seen. */
 export type Page = { readonly limit: number, readonly after?: string | undefined }
 
+/** Where a connection to elsewhere leads, and what it shows there: never shown whole. */
+export type Target = { readonly url: string, readonly token?: string | undefined }
+
+/** How it goes with a connection to elsewhere that is made again and again. */
+export type LinkStatus = {
+  readonly state: 'idle' | 'connecting' | 'connected' | 'retrying' | 'failed' | 'ended'
+  readonly attempts: number
+  readonly connectedAt: string | null
+  readonly retryAt: string | null
+  readonly lastError: { readonly code: string, readonly message: string, readonly at: string } | null
+}
+
+/** The connections that are kept, by the id of the ingress or destination; undefined for one that is not kept here. */
+export interface Links { status (id: string): LinkStatus | undefined }
+
+export const ingressProtocols = ['rtmp', 'whep'] as const
+export type IngressProtocol = typeof ingressProtocols[number]
+
 export type Ingress = {
   readonly id: string
-  readonly protocol: 'rtmp'
+  readonly protocol: IngressProtocol
   readonly room: string
   readonly identity: string
   readonly name: string
   readonly enabled: boolean
+  /** Empty for one that is pulled. */
   readonly streamKey: string
+  readonly source: Target | undefined
   readonly createdAt: Date
 }
 export type IngressRequest = {
-  readonly protocol: 'rtmp'
+  readonly protocol: IngressProtocol
   readonly room: string
+  readonly source?: Target | undefined
   readonly identity?: string | undefined
   readonly name?: string | undefined
 }
@@ -46,6 +67,29 @@ export interface Ingresses {
   rotateKey (id: string): Promise<Ingress | undefined>
   /** @returns false when there was none. A stream running through it is ended. */
   delete (id: string): Promise<boolean>
+}
+
+export type Destination = { readonly id: string, readonly target: Target | undefined }
+export type Stream = {
+  readonly id: string
+  readonly room: string
+  readonly participant: string | undefined
+  readonly name: string | undefined
+  readonly destinations: readonly Destination[]
+  readonly createdAt: Date
+}
+export type StreamRequest = { readonly room: string, readonly participant?: string | undefined, readonly name?: string | undefined, readonly destinations: readonly Target[] }
+
+/** What is sent out of rooms. */
+export interface Streams {
+  create (request: StreamRequest): Promise<Stream>
+  list (page: Page & { room?: string | undefined }): Promise<readonly Stream[]>
+  get (id: string): Promise<Stream | undefined>
+  /** @returns false when there was none. It ends. */
+  delete (id: string): Promise<boolean>
+  addDestination (id: string, target: Target): Promise<Stream | undefined>
+  /** @returns false when there was none. It ends. */
+  removeDestination (id: string, destination: string): Promise<boolean>
 }
 
 export const recordingStates = ['starting', 'active', 'stopping', 'completed', 'failed'] as const
@@ -191,6 +235,8 @@ export type ControlParts = {
   readonly history?: History
   readonly quality?: LiveQuality
   readonly ingresses?: Ingresses
+  readonly streams?: Streams
+  readonly links?: Links
   readonly recordings?: Recordings
   readonly events?: Events
   readonly webhooks?: Webhooks

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { errorTable } from '../lib/errors.ts'
 import { limits } from './limits.ts'
-import { recordingStates } from './parts.ts'
+import { ingressProtocols, recordingStates } from './parts.ts'
 import { scopes } from './auth/principal.ts'
 
 // The public shapes, each named once. OpenAPI is made of them, requests are checked against them, and a test holds every
@@ -123,30 +123,60 @@ export const sessionQuality = named('SessionQuality', z.object({
   })).meta({ description: 'its course: every 5 s at first, thinning out over long sessions, at most 120' })
 }))
 
+const serverUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).max(2000, 'expected at most 2000 characters')
+const token = label(4096).optional().meta({ description: 'sent as `Authorization: Bearer …`; kept sealed, never shown' })
+const link = named('Link', z.object({
+  state: z.enum(['idle', 'connecting', 'connected', 'retrying', 'failed', 'ended']).meta({ description: '`idle`: there is nothing to send yet; `failed`: given up, it would not get better by itself' }),
+  attempts: count,
+  connectedAt: time.nullable(),
+  retryAt: time.nullable(),
+  lastError: z.object({ code: z.string(), message: z.string(), at: time }).nullable()
+}))
+
 const ingressFields = {
   id: z.string(),
-  protocol: z.enum(['rtmp']),
+  protocol: z.enum(ingressProtocols),
   room: z.string(),
   identity: z.string(),
   name: z.string(),
   enabled: z.boolean(),
-  url: z.string(),
+  url: z.string().meta({ description: 'where encoders publish; of one that is pulled, the server it is pulled from' }),
   live: z.boolean().meta({ description: 'somebody is publishing through it now' }),
+  link: link.nullable().meta({ description: 'of one that is pulled: how it goes; null where this bridge does not pull it' }),
   createdAt: time
 }
 export const ingress = named('Ingress', z.object(ingressFields))
-export const ingressWithKey = named('IngressWithKey', z.object({ ...ingressFields, streamKey: z.string() }))
+export const ingressWithKey = named('IngressWithKey', z.object({ ...ingressFields, streamKey: z.string().nullable().meta({ description: 'null for one that is pulled' }) }))
 export const ingressRequest = named('IngressRequest', z.strictObject({
-  protocol: z.enum(['rtmp'], 'expected "rtmp"'),
+  protocol: z.enum(ingressProtocols, 'expected "rtmp" or "whep"'),
   room: roomName,
   identity: identity.optional().meta({ description: 'who the stream is in the room; made of the name, or else of the room, if left out' }),
-  name: label(200).optional()
+  name: label(200).optional(),
+  url: serverUrl.optional().meta({ description: 'with `whep`: the endpoint to watch' }),
+  token
 }))
 export const ingressChange = named('IngressChange', z.strictObject({
   room: roomName.optional(),
   identity: identity.optional(),
   name: label(200).optional(),
   enabled: z.boolean('expected true or false').optional()
+}))
+
+const destination = z.object({ id: z.string(), url: z.string().meta({ description: 'the server; paths of such URLs are often secrets, and not shown' }), link: link.nullable() })
+export const destinationRequest = named('DestinationRequest', z.strictObject({ url: serverUrl.meta({ description: 'a WHIP endpoint' }), token }))
+export const stream = named('Stream', z.object({
+  id: z.string(),
+  room: z.string(),
+  participant: z.string().nullable(),
+  name: z.string().nullable(),
+  destinations: z.array(destination),
+  createdAt: time
+}))
+export const streamRequest = named('StreamRequest', z.strictObject({
+  room: roomName,
+  participant: identity.optional().meta({ description: 'identity; whoever is there if left out' }),
+  name: label(200).optional(),
+  destinations: z.array(destinationRequest).min(1, 'expected at least one destination').max(16, 'expected at most 16 destinations')
 }))
 
 const recordingPart = z.object({

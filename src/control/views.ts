@@ -2,7 +2,7 @@ import type { LinkQuality } from '../room/leg.ts'
 import type { Participant } from '../room/room.ts'
 import type { ConferenceInfo, SessionInfo } from '../room/session.ts'
 import type { ApiKeyRow } from './auth/api-keys.ts'
-import type { EventInfo, Ingress, Page, RecordingInfo, Webhook, WebhookDelivery } from './parts.ts'
+import type { EventInfo, Ingress, Links, LinkStatus, Page, RecordingInfo, Stream, Webhook, WebhookDelivery } from './parts.ts'
 import { bitrateOf } from './bitrate.ts'
 
 // What the API shows of things, field by field: what is not named here cannot leak.
@@ -69,8 +69,28 @@ export const sessionView = ({ stats, ...info }: SessionInfo) => ({
   }
 })
 
-export const ingressView = ({ id, protocol, room, identity, name, enabled, createdAt }: Ingress, url: string, live: boolean) =>
-  ({ id, protocol, room, identity, name, enabled, url, live, createdAt: iso(createdAt) })
+type IngressSeen = { readonly url: string, readonly live: boolean, readonly link: LinkStatus | undefined }
+
+export const ingressView = ({ id, protocol, room, identity, name, enabled, createdAt }: Ingress, { url, live, link }: IngressSeen) =>
+  ({ id, protocol, room, identity, name, enabled, url, live, link: link ? linkView(link) : null, createdAt: iso(createdAt) })
+
+const linkView = ({ state, attempts, connectedAt, retryAt, lastError }: LinkStatus) =>
+  ({ state, attempts, connectedAt, retryAt, lastError: lastError && { code: lastError.code, message: lastError.message, at: lastError.at } })
+
+/** Of a server's URL, only where it leads. */
+export const serverShown = (url: string | undefined): string => url === undefined ? '' : `${URL.parse(url)?.origin ?? ''}/…`
+
+export const streamView = ({ id, room, participant, name, destinations, createdAt }: Stream, links: Links | undefined) => ({
+  id,
+  room,
+  participant: participant ?? null,
+  name: name ?? null,
+  destinations: destinations.map(({ id: destination, target }) => {
+    const link = links?.status(destination)
+    return { id: destination, url: serverShown(target?.url), link: link ? linkView(link) : null }
+  }),
+  createdAt: iso(createdAt)
+})
 
 const partTrackView = ({ kind, codec, width, height, clockRate }: RecordingInfo['parts'][number]['tracks'][number]) =>
   ({ kind, codec, width: width ?? null, height: height ?? null, clockRate })

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 
-const prefixes = { conference: 'conf', participant: 'par', session: 'ses', track: 'trk', ingress: 'ing', recording: 'rec', event: 'evt', apiKey: 'key', webhook: 'whk', request: 'req' } as const
+const prefixes = { conference: 'conf', participant: 'par', session: 'ses', track: 'trk', ingress: 'ing', recording: 'rec', stream: 'str', destination: 'dst', event: 'evt', apiKey: 'key', webhook: 'whk', request: 'req' } as const
 
 /** A UUID version 7 (RFC 9562 section 5.7): sorts by time of birth, so that index pages and lists stay in order. */
 export function uuidV7 (wallMs: number = Date.now()): string {

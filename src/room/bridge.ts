@@ -63,11 +63,12 @@ export class Bridge implements AsyncDisposable {
     await Promise.all(this.sessionsIn(name).map(session => session.close(reason)))
   }
 
-  /** Takes nothing new, waits for the sessions to leave by themselves, and closes those that are left after `deadlineMs`. */
+  /** Takes nothing new, waits for those sessions to leave that do so by themselves, and closes what is left then, or after `deadlineMs`. */
   async drain (deadlineMs: number): Promise<void> {
     this.#draining = true
-    const leaving = Promise.all([...this.sessions.values()].map(session => session.done))
-    if (!await within(deadlineMs, leaving)) await Promise.all([...this.sessions.values()].map(session => session.close('shutdown')))
+    const leaving = [...this.sessions.values()].filter(({ leg }) => !leg.standing)
+    await within(deadlineMs, Promise.all(leaving.map(session => session.done)))
+    await Promise.all([...this.sessions.values()].map(session => session.close('shutdown')))
     await Promise.all([...this.#rooms.values()].map(entry => entry.close()))
   }
 

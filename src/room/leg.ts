@@ -47,6 +47,8 @@ export type LegStats = {
 /** An outside party in a room. It exists while run() runs: run() resolves when the party leaves, rejects when it fails. */
 export interface Leg {
   readonly kind: string
+  /** It never leaves by itself: draining does not wait for it. */
+  readonly standing?: true
   run (room: Room, context: LegContext): Promise<void>
   stats (): LegStats
 }

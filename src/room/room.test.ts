@@ -102,6 +102,17 @@ test('draining waits for those who leave by themselves', async () => {
   assert.equal(session.describe().reason, 'left')
 })
 
+test('draining does not wait for who never leaves by itself, but lets it stay as long as the others', async () => {
+  const { bridge } = setup()
+  const order: string[] = []
+  const brief = await bridge.admit(legOf('brief', async () => { await sleep(20) }), { room: 'r' })
+  const standing = await bridge.admit({ ...staying(), standing: true }, { room: 'r' })
+  void brief.done.then(() => order.push('brief'))
+  void standing.done.then(() => order.push('standing'))
+  await bridge.drain(60_000)
+  assert.deepEqual([order, standing.describe().reason], [['brief', 'standing'], 'shutdown'])
+})
+
 test('a room engine runs as long as its room, and its failure costs nobody anything', async () => {
   const events: string[] = []
   const engine: RoomEngine = { kind: 'test', run: async (room, signal) => { events.push(`open ${room.name}`); await aborted(signal); events.push('close'); throw new Error('engine broke') } }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { open, readFile, rename } from 'node:fs/promises'
 import path from 'node:path'
+import { uuidV7 } from '../lib/ids.ts'
 
 /**
  * Reads a secret from a file that only its owner may read, making it on first use.
@@ -29,4 +30,9 @@ export async function keptSecret (file: string, make: () => string): Promise<{ s
 export async function folderKey (dataDir: string): Promise<Buffer> {
   const { secret } = await keptSecret(path.join(dataDir, 'secret'), () => randomBytes(32).toString('base64url'))
   return Buffer.from(secret, 'base64url')
+}
+
+/** Names the folder, and whatever bridge has it: one process at a time can, under whatever BRIDGE_ID. */
+export async function instanceOf (dataDir: string): Promise<string> {
+  return (await keptSecret(path.join(dataDir, 'instance'), () => uuidV7())).secret
 }

@@ -40,7 +40,7 @@ suite('PostgreSQL away', { skip: missing('pg_ctlcluster') }, () => {
     await using database = await open(await server.database(), folder.path)
     await database.ready
     await using journal = await StoreJournal.open({ database, bridgeId: 'bridge-1', dataDir: folder.path, log, clock })
-    const ingresses = new Ingresses(database, { vault: new Vault(Buffer.alloc(32, 1)), log })
+    const ingresses = new Ingresses(database, { vault: new Vault(Buffer.alloc(32, 1)), log, keeper: 'folder-1', guard: async () => {} })
     const door = await ingresses.create({ protocol: 'rtmp', room: 'stage' })
     const rooms = Array.from({ length: 50 }, () => conference())
     const legs = rooms.map(room => session(room.id))

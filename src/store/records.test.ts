@@ -6,6 +6,7 @@ import { conference, participant, session } from '../../test/support/changes.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { type Store, storeRows } from '../../test/support/stores.ts'
 import { systemClock } from '../lib/clock.ts'
+import { AppError } from '../lib/errors.ts'
 import { newId } from '../lib/ids.ts'
 import { silentLogger } from '../lib/log.ts'
 import { StoredApiKeys } from './api-key-rows.ts'
@@ -17,11 +18,14 @@ import { History } from './history.ts'
 import { Ingresses } from './ingresses.ts'
 import type { RecordingRecord } from './journal-entry.ts'
 import { StoreJournal } from './journal.ts'
+import { Leases } from './leases.ts'
 import { RecordingRows } from './recordings.ts'
 import { Retention } from './retention.ts'
 import { Vault } from './sealed.ts'
+import { Streams } from './streams.ts'
 
 const log = silentLogger
+const around = { log, keeper: 'folder-1', guard: async (url: string) => { if (url.includes('private')) throw new AppError('destination_not_allowed') } }
 
 for (const row of storeRows()) {
   suite(`records on ${row.name}`, { skip: row.skip }, () => {
@@ -38,7 +42,7 @@ for (const row of storeRows()) {
     })
 
     test('a stream key opens its ingress until it is changed, and can be shown again', async () => {
-      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log })
+      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), ...around })
       const closed: string[] = []
       ingresses.onClosed = id => { closed.push(id) }
       const made = await ingresses.create({ protocol: 'rtmp', room: 'stage', identity: 'camera', name: 'Camera 1' })
@@ -61,7 +65,7 @@ for (const row of storeRows()) {
     })
 
     test('own stream keys must be long and nobody else’s', async () => {
-      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log })
+      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), ...around })
       const streamKey = 'correct-horse-battery'
       await assert.rejects(ingresses.create({ protocol: 'rtmp', room: 'r', streamKey: 'short' }), { code: 'bad_request' })
       await ingresses.create({ protocol: 'rtmp', room: 'r', streamKey })
@@ -69,14 +73,73 @@ for (const row of storeRows()) {
     })
 
     test('who comes through a door is named after it, and apart from the others of the room', async () => {
-      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log })
+      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), ...around })
       const identities = []
       for (const name of ['Kamera Süd', 'Kamera Süd', undefined]) identities.push((await ingresses.create({ protocol: 'rtmp', room: 'hall.2', name })).identity)
       assert.deepEqual(identities, ['kamera-sud', 'kamera-sud-2', 'hall-2'])
     })
 
+    test('an ingress that is pulled is told of when it is made, changed and closed; its source is sealed', async () => {
+      const vault = new Vault(randomBytes(32))
+      const ingresses = new Ingresses(store.database, { vault, ...around })
+      const told: string[] = []
+      ingresses.onPull = async ({ room, source }) => { told.push(`${room} ${source?.url}`); if (room === 'full') throw new AppError('overloaded') }
+      ingresses.onClosed = () => { told.push('closed') }
+      const source = { url: 'https://media.example/whep/canary', token: 'canary' }
+      const made = await ingresses.create({ protocol: 'whep', room: 'hall', source })
+      assert.deepEqual([made.source, made.streamKey, await ingresses.get(made.id)], [source, '', made])
+      await ingresses.update(made.id, { room: 'stage' })
+      await ingresses.update(made.id, { enabled: false })
+      assert.deepEqual((await ingresses.pulled()).map(({ id }) => id), [])
+      await ingresses.update(made.id, { enabled: true })
+      assert.deepEqual((await ingresses.pulled()).map(({ id }) => id), [made.id])
+      assert.deepEqual(told, [`hall ${source.url}`, `stage ${source.url}`, 'closed', `stage ${source.url}`])
+      await assert.rejects(ingresses.rotateKey(made.id), { code: 'conflict' })
+      const other = new Ingresses(store.database, { vault, ...around, keeper: 'folder-2' })
+      assert.deepEqual(await other.pulled(), [])
+      const leases = new Leases(store.database.db)
+      const lease = await leases.acquire('bridge:bridge-1', around.keeper)
+      await assert.rejects(other.delete(made.id), { code: 'conflict', message: /bridge-1/ })
+      await assert.rejects(ingresses.create({ protocol: 'whep', room: 'hall', source: { url: 'https://private.example/' } }), { code: 'destination_not_allowed' })
+      await assert.rejects(ingresses.create({ protocol: 'whep', room: 'full', source }), { code: 'overloaded' })
+      assert.deepEqual((await ingresses.list({ limit: 9, room: 'full' })), [])
+      assert.doesNotMatch(JSON.stringify(await store.database.db.selectFrom('ingresses').selectAll().execute()), /canary/)
+      await leases.release(lease!)
+      assert.equal(await other.delete(made.id), true, 'nobody keeps it any more')
+    })
+
+    test('a stream and its destinations are kept, sealed, for the bridge that sends them', async () => {
+      const vault = new Vault(randomBytes(32))
+      const streams = new Streams(store.database, { vault, ...around })
+      const told: string[] = []
+      streams.onOpened = async (stream, { target }) => { told.push(`${stream.participant} to ${target?.url}`); if (target?.url.endsWith('/full')) throw new AppError('overloaded') }
+      streams.onClosed = id => { told.push(id) }
+      const [first, second, full] = ['https://a.example/canary', 'https://b.example/canary', 'https://b.example/full'].map(url => ({ url, token: 'canary' }))
+      const made = await streams.create({ room: 'hall', participant: 'ann', destinations: [first!] })
+      assert.deepEqual(made.destinations.map(({ target }) => target), [first])
+      const more = await streams.addDestination(made.id, second!)
+      assert.deepEqual(await streams.own(), [more])
+      assert.deepEqual(told, [`ann to ${first!.url}`, `ann to ${second!.url}`])
+      await assert.rejects(streams.addDestination(made.id, full!), { code: 'overloaded' })
+      await assert.rejects(streams.create({ room: 'hall', destinations: [first!, full!] }), { code: 'overloaded' })
+      await assert.rejects(streams.addDestination(made.id, { url: 'https://private.example/' }), { code: 'destination_not_allowed' })
+      assert.deepEqual(await streams.list({ limit: 9 }), [more], 'what could not begin is not kept')
+      assert.doesNotMatch(JSON.stringify(await store.database.db.selectFrom('stream_destinations').selectAll().execute()), /canary/)
+      const other = new Streams(store.database, { vault: new Vault(randomBytes(32)), ...around, keeper: 'folder-2' })
+      assert.deepEqual([await other.own(), (await other.get(made.id))?.destinations.map(({ target }) => target)], [[], [undefined, undefined]])
+      const leases = new Leases(store.database.db)
+      const lease = await leases.acquire('bridge:bridge-1', around.keeper)
+      await assert.rejects(other.removeDestination(made.id, more!.destinations[0]!.id), { code: 'conflict' })
+      await leases.release(lease!)
+      told.length = 0
+      assert.equal(await streams.removeDestination(made.id, more!.destinations[0]!.id), true)
+      assert.equal(await streams.delete(made.id), true)
+      assert.equal(await streams.delete(made.id), false)
+      assert.deepEqual(told, more!.destinations.map(({ id }) => id))
+    })
+
     test('ingresses are listed newest first, in pages, by room', async () => {
-      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log })
+      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), ...around })
       const room = newId('request')
       const made = []
       for (let i = 0; i < 5; i++) made.unshift((await ingresses.create({ protocol: 'rtmp', room })).id)
@@ -87,14 +150,14 @@ for (const row of storeRows()) {
 
     test('the demo ingress is made once and stays the same; with a lost secret it gets a new key', async () => {
       const vault = new Vault(randomBytes(32))
-      const first = await new Ingresses(store.database, { vault, log }).ensureDemo()
-      assert.deepEqual(await new Ingresses(store.database, { vault, log }).ensureDemo(), first)
-      const other = await new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log }).ensureDemo()
+      const first = await new Ingresses(store.database, { vault, ...around }).ensureDemo()
+      assert.deepEqual(await new Ingresses(store.database, { vault, ...around }).ensureDemo(), first)
+      const other = await new Ingresses(store.database, { vault: new Vault(randomBytes(32)), ...around }).ensureDemo()
       assert.notEqual(other.streamKey, first.streamKey)
     })
 
     test('no column holds a stream key that can be read', async () => {
-      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), log })
+      const ingresses = new Ingresses(store.database, { vault: new Vault(randomBytes(32)), ...around })
       const streamKey = 'canary-canary-canary'
       await ingresses.create({ protocol: 'rtmp', room: 'r', streamKey })
       const rows = await store.database.db.selectFrom('ingresses').selectAll().execute()

@@ -1,10 +1,8 @@
 import { type Kysely, sql } from 'kysely'
-import path from 'node:path'
 import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
-import { uuidV7 } from '../lib/ids.ts'
 import { type Logger, Tally } from '../lib/log.ts'
-import { keptSecret } from './kept-secret.ts'
+import { instanceOf } from './kept-secret.ts'
 import type { Database } from './database.ts'
 import { type Lease, LEASE_MS, Leases } from './leases.ts'
 import { closeLost } from './lost.ts'
@@ -61,8 +59,7 @@ export class Registration implements AsyncDisposable {
 
   /** The owner of the lease is the data folder, which one process at a time can hold: a restart takes its own lease back at once. */
   static async open (options: RegistrationOptions): Promise<Registration> {
-    const { secret: owner } = await keptSecret(path.join(options.dataDir, 'instance'), () => uuidV7())
-    return new Registration(options, owner)
+    return new Registration(options, await instanceOf(options.dataDir))
   }
 
   /** Goes up each time this bridge id changes hands; undefined while it is not ours. */

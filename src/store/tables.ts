@@ -80,11 +80,26 @@ type IngressesTable = {
   identity: string
   display_name: string
   enabled: boolean
-  key_hash: string
-  key_sealed: string
+  /** Of a door that encoders come through. */
+  key_hash: string | null
+  key_sealed: string | null
+  /** Of one that is pulled: where from, and by which bridge's data folder. */
+  source_sealed: string | null
+  keeper: string | null
   created_at: TimeWithDefault
   updated_at: TimeWithDefault
 }
+
+type StreamsTable = {
+  stream_id: string
+  keeper: string
+  room_name: string
+  participant: string | null
+  display_name: string | null
+  created_at: TimeWithDefault
+}
+
+type StreamDestinationsTable = { destination_id: string, stream_id: string, target_sealed: string, created_at: TimeWithDefault }
 
 type RecordingsTable = {
   recording_id: string
@@ -162,6 +177,8 @@ export type Tables = {
   journal_positions: JournalPositionsTable
   events: EventsTable
   ingresses: IngressesTable
+  streams: StreamsTable
+  stream_destinations: StreamDestinationsTable
   recordings: RecordingsTable
   api_keys: ApiKeysTable
   webhook_endpoints: WebhookEndpointsTable

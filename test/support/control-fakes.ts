@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { AppError } from '../../src/lib/errors.ts'
 import { newId } from '../../src/lib/ids.ts'
 import type {
-  EventInfo, Events, Ingress, IngressChange, Ingresses, IngressRequest, Page, RecordingFile, RecordingInfo, Recordings, Webhook, WebhookChange, WebhookDelivery,
-  WebhookRequest, Webhooks
+  EventInfo, Events, Ingress, IngressChange, Ingresses, IngressRequest, Page, RecordingFile, RecordingInfo, Recordings, Stream, StreamRequest, Streams, Target,
+  Webhook, WebhookChange, WebhookDelivery, WebhookRequest, Webhooks
 } from '../../src/control/parts.ts'
 
 // The other parts of the service as the HTTP side sees them, in memory: they behave, and remember nothing.
@@ -15,9 +15,9 @@ const newestFirst = <T>(items: Iterable<T>, { limit, after }: Page, idOf: (item:
 export class FakeIngresses implements Ingresses {
   readonly #items = new Map<string, Ingress>()
 
-  async create ({ protocol, room, identity, name }: IngressRequest): Promise<Ingress> {
+  async create ({ protocol, room, identity, name, source }: IngressRequest): Promise<Ingress> {
     const id = newId('ingress')
-    const made = { id, protocol, room, identity: identity ?? id, name: name ?? room, enabled: true, streamKey: `canary-${id}`, createdAt: new Date() }
+    const made = { id, protocol, room, identity: identity ?? id, name: name ?? room, enabled: true, streamKey: source ? '' : `canary-${id}`, source, createdAt: new Date() }
     this.#items.set(id, made)
     return made
   }
@@ -39,12 +39,44 @@ export class FakeIngresses implements Ingresses {
   async rotateKey (id: string): Promise<Ingress | undefined> {
     const found = this.#items.get(id)
     if (!found) return undefined
+    if (found.source) throw new AppError('conflict', 'It has no key.')
     const changed = { ...found, streamKey: `canary-${newId('ingress')}` }
     this.#items.set(id, changed)
     return changed
   }
 
   async delete (id: string): Promise<boolean> { return this.#items.delete(id) }
+}
+
+export class FakeStreams implements Streams {
+  readonly #items = new Map<string, Stream>()
+
+  async create ({ room, participant, name, destinations }: StreamRequest): Promise<Stream> {
+    const made = { id: newId('stream'), room, participant, name, destinations: destinations.map(target => ({ id: newId('destination'), target })), createdAt: new Date() }
+    this.#items.set(made.id, made)
+    return made
+  }
+
+  async list ({ room, ...page }: Page & { room?: string | undefined }): Promise<Stream[]> {
+    return newestFirst([...this.#items.values()].filter(item => (room ?? item.room) === item.room), page, item => item.id)
+  }
+
+  async get (id: string): Promise<Stream | undefined> { return this.#items.get(id) }
+  async delete (id: string): Promise<boolean> { return this.#items.delete(id) }
+
+  async addDestination (id: string, target: Target): Promise<Stream | undefined> {
+    const found = this.#items.get(id)
+    const changed = found && { ...found, destinations: [...found.destinations, { id: newId('destination'), target }] }
+    if (changed) this.#items.set(id, changed)
+    return changed
+  }
+
+  async removeDestination (id: string, destination: string): Promise<boolean> {
+    const found = this.#items.get(id)
+    if (!found?.destinations.some(one => one.id === destination)) return false
+    this.#items.set(id, { ...found, destinations: found.destinations.filter(one => one.id !== destination) })
+    return true
+  }
 }
 
 export class FakeRecordings implements Recordings {

@@ -13,7 +13,7 @@ import type { Clock } from '../../src/lib/clock.ts'
 import { type Logger, silentLogger } from '../../src/lib/log.ts'
 import { Bridge, localEngine } from '../../src/room/bridge.ts'
 import { type Leg, type LegStats, noStats } from '../../src/room/leg.ts'
-import { FakeEvents, FakeIngresses, FakeRecordings, FakeWebhooks } from './control-fakes.ts'
+import { FakeEvents, FakeIngresses, FakeRecordings, FakeStreams, FakeWebhooks } from './control-fakes.ts'
 import { ManualClock } from './manual-clock.ts'
 
 export const ADMIN_KEY = 'alk_test_admin_key'
@@ -39,7 +39,7 @@ export function controlParts ({ parts = {}, auth: authParts = {}, checks = [], c
   const dependencies = new Dependencies({ checks, clock, log })
   const metrics = new Metrics({ bridge, totals, refusals: auth.refusals, ready: () => dependencies.ready })
   const audited: AuditEntry[] = []
-  const fakes = { ingresses: new FakeIngresses(), recordings: new FakeRecordings(), events: new FakeEvents(), webhooks: new FakeWebhooks() }
+  const fakes = { ingresses: new FakeIngresses(), streams: new FakeStreams(), recordings: new FakeRecordings(), events: new FakeEvents(), webhooks: new FakeWebhooks() }
   const all = {
     bridge, auth, dependencies, metrics, log, clock, audit: { record: (entry: AuditEntry) => { audited.push(entry) } },
     drain: () => { void bridge.drain(0) }, probeMedia: () => ({ username: 'us:them', password: 'p', candidates: [{ protocol: 'udp', address: '127.0.0.1', port: 1 }] }), ...fakes, ...parts

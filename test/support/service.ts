@@ -86,10 +86,13 @@ export async function startService (options: ServiceOptions = {}): Promise<Servi
       if (!options.dataDir) await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
     }
   }
+  await using stack = new AsyncDisposableStack()
+  stack.use(service) // One that does not get ready is not left behind.
   await waitUntil('the service is ready', START_WITHIN_MS, async () => {
     if (child.exitCode !== null) throw new Error(`the service exited with ${child.exitCode}:\n${output}`)
     return (await fetch(`${url}/ready`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined))?.ok ?? false // A port may be another program's.
   })
+  stack.move()
   return service
 }
 

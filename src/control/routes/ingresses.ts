@@ -4,9 +4,9 @@ import { AppError } from '../../lib/errors.ts'
 import { mayUse, requireRoom } from '../auth/principal.ts'
 import { principalOf } from '../gate.ts'
 import type { Api } from '../http-types.ts'
-import type { ControlParts, Ingress, Ingresses } from '../parts.ts'
+import type { ControlParts, Ingress, Ingresses, Target } from '../parts.ts'
 import { idParameter, ingress, ingressChange, ingressRequest, ingressWithKey, listOf, page, roomName } from '../schemas.ts'
-import { ingressView, pageOf } from '../views.ts'
+import { ingressView, pageOf, serverShown } from '../views.ts'
 import { noContent, responses } from './responses.ts'
 
 const tags = ['ingresses']
@@ -17,10 +17,13 @@ export type IngressOptions = {
 }
 
 /** Doors for encoders. Only who asks for one door sees its key; lists never show any. */
-export function ingressRoutes (api: Api, ingresses: Ingresses, { bridge }: ControlParts, { rtmpUrl }: IngressOptions): void {
-  const view = (found: Ingress, request: FastifyRequest) =>
-    ingressView(found, rtmpUrl(request.hostname), bridge.sessionsIn(found.room).some(s => s.describe().externalId === found.id))
-  const withKey = (found: Ingress, request: FastifyRequest) => ({ ...view(found, request), streamKey: found.streamKey })
+export function ingressRoutes (api: Api, ingresses: Ingresses, { bridge, links }: ControlParts, { rtmpUrl }: IngressOptions): void {
+  const view = (found: Ingress, request: FastifyRequest) => ingressView(found, {
+    url: found.protocol === 'rtmp' ? rtmpUrl(request.hostname) : serverShown(found.source?.url),
+    live: bridge.sessionsIn(found.room).some(s => s.state === 'active' && s.describe().externalId === found.id),
+    link: links?.status(found.id)
+  })
+  const withKey = (found: Ingress, request: FastifyRequest) => ({ ...view(found, request), streamKey: found.protocol === 'rtmp' ? found.streamKey : null })
   const get = async (id: string, request: FastifyRequest): Promise<Ingress> => {
     const found = await ingresses.get(id)
     if (!found || !mayUse(principalOf(request), found.room)) throw unknown()
@@ -29,10 +32,17 @@ export function ingressRoutes (api: Api, ingresses: Ingresses, { bridge }: Contr
 
   api.post('/ingresses', {
     config: { scope: 'rooms', audit: 'ingress.create' },
-    schema: { tags, summary: 'Make a door for an encoder', body: ingressRequest, response: responses({ 201: ingressWithKey }) }
+    schema: {
+      tags,
+      summary: 'Make a door for an encoder, or pull what a WHEP server shows',
+      description: 'What is pulled is a participant of the room whenever the server has something; it is connected to again and again, also after a restart, until the ingress is disabled or deleted.',
+      body: ingressRequest,
+      response: responses({ 201: ingressWithKey }, 409)
+    }
   }, async (request, reply) => {
-    requireRoom(principalOf(request), request.body.room)
-    const made = await ingresses.create(request.body)
+    const { protocol, room, identity, name } = request.body
+    requireRoom(principalOf(request), room)
+    const made = await ingresses.create({ protocol, room, identity, name, source: sourceIn(request.body) })
     return reply.code(201).header('location', `/api/v1/ingresses/${made.id}`).send(withKey(made, request))
   })
 
@@ -60,10 +70,10 @@ export function ingressRoutes (api: Api, ingresses: Ingresses, { bridge }: Contr
     config: { scope: 'rooms', audit: 'ingress.update' },
     schema: {
       tags,
-      summary: 'Change a door; what is coming through goes on as it was',
+      summary: 'Change a door; what is coming through goes on as it was, and what is pulled is pulled anew',
       params: idParameter,
       body: ingressChange,
-      response: responses({ 200: ingress }, 404)
+      response: responses({ 200: ingress }, 404, 409)
     }
   }, async request => {
     const { id } = await get(request.params.id, request)
@@ -75,7 +85,7 @@ export function ingressRoutes (api: Api, ingresses: Ingresses, { bridge }: Contr
 
   api.post('/ingresses/:id/rotate-key', {
     config: { scope: 'rooms', audit: 'ingress.rotateKey' },
-    schema: { tags, summary: 'A new key; the old one, and what comes through by it, ends at once', params: idParameter, response: responses({ 200: ingressWithKey }, 404) }
+    schema: { tags, summary: 'A new key; the old one, and what comes through by it, ends at once', params: idParameter, response: responses({ 200: ingressWithKey }, 404, 409) }
   }, async request => {
     const { id } = await get(request.params.id, request)
     const changed = await ingresses.rotateKey(id)
@@ -85,12 +95,23 @@ export function ingressRoutes (api: Api, ingresses: Ingresses, { bridge }: Contr
 
   api.delete('/ingresses/:id', {
     config: { scope: 'rooms', audit: 'ingress.delete' },
-    schema: { tags, summary: 'Close a door for good', params: idParameter, response: responses({ 204: noContent }, 404) }
+    schema: { tags, summary: 'Close a door for good', params: idParameter, response: responses({ 204: noContent }, 404, 409) }
   }, async (request, reply) => {
     const { id } = await get(request.params.id, request)
     if (!await ingresses.delete(id)) throw unknown()
     return reply.code(204).send(null)
   })
+}
+
+/** A door for encoders has no source, and one that is pulled has. */
+function sourceIn ({ protocol, url, token }: z.infer<typeof ingressRequest>): Target | undefined {
+  const expected = (field: string, what: string) => new AppError('bad_request', `${field}: expected ${what}`, { problems: [{ field, expected: what }] })
+  if (protocol === 'whep') {
+    if (url === undefined) throw expected('url', 'the URL of the WHEP endpoint to watch')
+    return { url, token }
+  }
+  for (const [field, value] of Object.entries({ url, token })) if (value !== undefined) throw expected(field, 'nothing: encoders come to us')
+  return undefined
 }
 
 const unknown = () => new AppError('not_found', 'There is no such ingress.')

@@ -107,6 +107,45 @@ test('an ingress: made with its key, listed without, changed, deleted', async ()
   assert.equal((await it.ask('DELETE', `/api/v1/ingresses/${ingress.id}`)).statusCode, 404)
 })
 
+test('an ingress that is pulled has a source instead of a key; neither is shown', async () => {
+  const link = { state: 'retrying', attempts: 2, connectedAt: null, retryAt: '2026-01-01T00:00:00.000Z', lastError: { code: 'not_live', message: 'nobody', at: '2026-01-01T00:00:00.000Z' } } as const
+  await using it = await controlUnderTest({ parts: { links: { status: () => link } } })
+  const source = { url: 'https://media.example/whep/canary', token: 'canary-token' }
+  const made = await it.ask('POST', '/api/v1/ingresses', { payload: { protocol: 'whep', room: 'hall', ...source } })
+  assert.equal(made.statusCode, 201)
+  const { id, url, streamKey, link: shown } = made.json()
+  assert.deepEqual([url, streamKey, shown], ['https://media.example/…', null, link])
+  assert.deepEqual((await it.ingresses.get(id))?.source, source)
+  for (const path of ['/api/v1/ingresses', `/api/v1/ingresses/${id}`]) assert.doesNotMatch((await it.ask('GET', path)).body, /canary/)
+  assert.equal((await it.ask('POST', `/api/v1/ingresses/${id}/rotate-key`)).statusCode, 409)
+  const refused = async (payload: object) => (await it.ask('POST', '/api/v1/ingresses', { payload: { room: 'hall', ...payload } })).json().problems?.map((problem: { field: string }) => problem.field)
+  assert.deepEqual(await refused({ protocol: 'whep' }), ['url'])
+  assert.deepEqual(await refused({ protocol: 'rtmp', url: source.url }), ['url'])
+  assert.deepEqual(await refused({ protocol: 'rtmp', token: 'x' }), ['token'])
+  assert.deepEqual(await refused({ protocol: 'whep', url: 'rtmp://media.example/x' }), ['url'])
+})
+
+test('a stream: made with its destinations, changed, stopped; where it goes is not shown whole', async () => {
+  await using it = await controlUnderTest()
+  const url = 'https://media.example:8443/whip/canary'
+  const made = await it.ask('POST', '/api/v1/streams', { payload: { room: 'hall', participant: 'ann', destinations: [{ url, token: 'canary-token' }] } })
+  assert.equal(made.statusCode, 201)
+  const { id, destinations: [first] } = made.json()
+  assert.equal(made.headers['location'], `/api/v1/streams/${id}`)
+  assert.deepEqual([first.url, first.link], ['https://media.example:8443/…', null])
+  const more = (await it.ask('POST', `/api/v1/streams/${id}/destinations`, { payload: { url } })).json()
+  assert.equal(more.destinations.length, 2)
+  assert.equal((await it.ask('DELETE', `/api/v1/streams/${id}/destinations/${first.id}`)).statusCode, 204)
+  assert.equal((await it.ask('DELETE', `/api/v1/streams/${id}/destinations/${first.id}`)).statusCode, 404)
+  const listed = await it.ask('GET', '/api/v1/streams?room=hall')
+  assert.deepEqual(listed.json().items.map((stream: { destinations: { id: string }[] }) => stream.destinations.map(one => one.id)), [[more.destinations[1].id]])
+  assert.doesNotMatch(made.body + listed.body, /canary/)
+  assert.deepEqual(it.audited.map(({ action }) => action), ['stream.start', 'stream.addDestination', 'stream.removeDestination', 'stream.removeDestination'])
+  assert.equal((await it.ask('DELETE', `/api/v1/streams/${id}`)).statusCode, 204)
+  assert.equal((await it.ask('GET', `/api/v1/streams/${id}`)).statusCode, 404)
+  for (const destinations of [[], [{ url: 'ftp://x' }], [{}]]) assert.equal((await it.ask('POST', '/api/v1/streams', { payload: { room: 'hall', destinations } })).statusCode, 400)
+})
+
 test('a recording: started, listed, stopped once, deleted when it is over', async () => {
   await using it = await controlUnderTest()
   const started = await it.ask('POST', '/api/v1/recordings', { payload: { room: 'hall', participant: 'camera' } })
@@ -150,9 +189,9 @@ test('draining is begun by POST and seen by GET', async () => {
 })
 
 test('a part that is not there has no routes, and is not described', async () => {
-  await using it = await controlUnderTest({ parts: { ingresses: undefined, recordings: undefined, events: undefined, webhooks: undefined, drain: undefined } as never })
+  await using it = await controlUnderTest({ parts: { ingresses: undefined, streams: undefined, recordings: undefined, events: undefined, webhooks: undefined, drain: undefined } as never })
   const { paths } = (await it.ask('GET', '/openapi.json')).json()
-  for (const path of ['ingresses', 'recordings', 'events', 'webhooks', 'drain']) {
+  for (const path of ['ingresses', 'streams', 'recordings', 'events', 'webhooks', 'drain']) {
     assert.equal((await it.ask('GET', `/api/v1/${path}`)).statusCode, 404, path)
     assert.equal(paths[`/api/v1/${path}`], undefined)
   }

@@ -9,7 +9,7 @@ import { IceFront } from './ice-front.ts'
 import type { Candidate, TransportParameters } from './sdp-types.ts'
 import type { TransportAddress } from './stun.ts'
 import { TcpRelay, type TcpRelayOptions } from './tcp-relay.ts'
-import { type CandidatePair, portConfig, Transport } from './transport.ts'
+import { type CandidatePair, ownPortConfig, portConfig, Transport } from './transport.ts'
 
 /** libjuice gives the socket back some milliseconds after its last user is gone. */
 const RELEASE_POLL_MS = 10
@@ -31,7 +31,7 @@ export type TransportHubOptions = {
 }
 
 /**
- * All WebRTC transports of this process, on one UDP port, told apart by their ICE user names.
+ * All WebRTC transports of this process: those of clients on one UDP port, told apart by their ICE user names.
  *
  * Peers' candidates are not used. A media server can be reached, so it is enough to answer the checks that come in: a peer
  * appears as a reflexive candidate with its first check. That sends nothing to an address just because somebody wrote it into
@@ -88,10 +88,14 @@ export class TransportHub implements AsyncDisposable {
     return this.#keep(this.#create(remote), client)
   }
 
-  /** Begins to offer to a peer: `Transport.answered` takes what it answers. @throws AppError `overloaded` */
+  /**
+   * Begins to offer to a server: `Transport.answered` takes what it answers, and its own candidates are what to offer. It has a port of
+   * its own: servers tell connections apart by where packets come from, so two to one server could not share ours.
+   * @throws AppError `overloaded`
+   */
   offer (server: string): Transport {
     this.#checkConnecting(server)
-    return this.#keep(new Transport(undefined, portConfig(this.port, this.#options.bindAddress)), server)
+    return this.#keep(new Transport(undefined, ownPortConfig(this.#options.bindAddress)), server)
   }
 
   #checkConnecting (client: string): void {

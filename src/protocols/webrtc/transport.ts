@@ -146,10 +146,11 @@ export class Transport implements AsyncDisposable {
   }
 }
 
-/** All peers share the port; nothing is negotiated by the library, and nobody outside is asked for our address. */
-export const portConfig = (port: number, bindAddress: string | undefined): RtcConfig => ({
-  iceServers: [], disableAutoNegotiation: true, enableIceUdpMux: true, portRangeBegin: port, portRangeEnd: port, ...bindAddress === undefined ? {} : { bindAddress }
-})
+/** Any free port; nothing is negotiated by the library, and nobody outside is asked for our address. */
+export const ownPortConfig = (bindAddress: string | undefined): RtcConfig => ({ iceServers: [], disableAutoNegotiation: true, ...bindAddress === undefined ? {} : { bindAddress } })
+
+/** As many peers as come share the port. */
+export const portConfig = (port: number, bindAddress: string | undefined): RtcConfig => ({ ...ownPortConfig(bindAddress), enableIceUdpMux: true, portRangeBegin: port, portRangeEnd: port })
 
 /** The same, as our own offer has it. */
 function theOneSection (): Video {

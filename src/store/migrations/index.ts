@@ -5,6 +5,7 @@ import { conferences } from './001-conferences.ts'
 import { ownership } from './002-ownership.ts'
 import { access } from './003-access.ts'
 import { quality } from './004-quality.ts'
+import { links } from './005-links.ts'
 
 const TABLE = 'migrations'
 const UNDEFINED_TABLE = '42P01'
@@ -14,7 +15,8 @@ const migrations = (schema: string): Record<string, Migration> => ({
   '001_conferences': conferences(schema),
   '002_ownership': ownership(schema),
   '003_access': access(schema),
-  '004_quality': quality(schema)
+  '004_quality': quality(schema),
+  '005_links': links(schema)
 })
 
 const migrator = (db: Kysely<never>, schema: string): Migrator => new Migrator({

@@ -20,7 +20,7 @@ const SILENCE_MS = 10_000
 export type ClientOptions = {
   readonly server: EndpointAddress
   readonly dialer: Dialer
-  readonly transports: Pick<TransportHub, 'offer' | 'candidatesOf'>
+  readonly transports: Pick<TransportHub, 'offer'>
   readonly settings: WebRtcSettings
   readonly clock: Clock
 }
@@ -36,7 +36,7 @@ export async function exchange (offered: readonly SectionToOffer[], { server, di
   await using stack = new AsyncDisposableStack()
   const endpoint = new Endpoint(dialer, server)
   const transport = stack.use(transports.offer(endpoint.shown))
-  const offer = printOffer({ sections: offered, transport: transport.local, candidates: transports.candidatesOf(transport) })
+  const offer = printOffer({ sections: offered, transport: transport.local, candidates: transport.candidates })
   const { sdp, candidatesFrom, session } = await endpoint.post(offer, signal)
   if (session !== undefined) stack.defer(() => endpoint.delete(session))
   const answer = parseAnswer(sdp, offered.map(({ kind }) => kind))

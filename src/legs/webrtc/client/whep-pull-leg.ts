@@ -18,12 +18,15 @@ export type WhepPullOptions = ClientOptions & {
  */
 export class WhepPullLeg implements Leg {
   readonly kind = 'whep-pull'
+  readonly standing = true
   readonly #options: WhepPullOptions
   readonly #status = new ConnectionStatus()
   readonly #totals = new Totals()
   #connection: WhipLeg | undefined
 
   constructor (options: WhepPullOptions) { this.#options = options }
+
+  get connection (): ConnectionStatus { return this.#status }
 
   async run (room: Room, context: LegContext): Promise<void> {
     const { signal, log } = context

@@ -27,6 +27,7 @@ export type WhipPushOptions = ClientOptions & {
  */
 export class WhipPushLeg implements Leg {
   readonly kind = 'whip-push'
+  readonly standing = true
   readonly #options: WhipPushOptions
   readonly #audience: Audience
   readonly #status = new ConnectionStatus()
@@ -38,6 +39,8 @@ export class WhipPushLeg implements Leg {
     this.#options = options
     this.#audience = { wanted: options.participant, places: { video: 1, audio: 1 } }
   }
+
+  get connection (): ConnectionStatus { return this.#status }
 
   async run (room: Room, context: LegContext): Promise<void> {
     const { signal, log } = context
