@@ -1,9 +1,9 @@
 import type { Clock } from '../../lib/clock.ts'
 import { isRtp, RtpPacket } from '../../media/rtp-packet.ts'
-import { TransportArrivals } from '../../media/transport-arrivals.ts'
 import { ExtensionUri } from '../../protocols/webrtc/sdp-types.ts'
 import type { Intake } from './intake.ts'
 import type { PublishedSection } from './publishing.ts'
+import { Uplink } from './uplink.ts'
 
 /** A section whose source was heard this lately (ms) does not change it: somebody sends two at once, and one is enough. */
 const SOURCE_HOLD_MS = 1000
@@ -28,7 +28,7 @@ type Slot = { readonly section: PublishedSection, readonly rid: string, intake: 
  * are told apart by the RID their first packets carry (RFC 8852), and then by source.
  */
 export class Demux implements Disposable {
-  readonly arrivals = new TransportArrivals()
+  readonly uplink: Uplink
   /** Packets that are not RTP, or of no section agreed on. */
   strays = 0
   readonly #options: DemuxOptions
@@ -38,7 +38,6 @@ export class Demux implements Disposable {
   readonly #bySource = new Map<number, Slot>()
   readonly #ridId: number | undefined
   readonly #repairedRidId: number | undefined
-  readonly #transportCcId: number | undefined
 
   constructor (options: DemuxOptions) {
     this.#options = options
@@ -52,7 +51,7 @@ export class Demux implements Disposable {
     }
     const extensions = options.sections.flatMap(section => section.extensions)
     const idOf = (wanted: string): number | undefined => extensions.find(({ uri }) => uri === wanted)?.id
-    this.#transportCcId = idOf(ExtensionUri.transportCc)
+    this.uplink = new Uplink(options.sections)
     this.#ridId = idOf(ExtensionUri.rid)
     this.#repairedRidId = idOf(ExtensionUri.repairedRid)
   }
@@ -64,7 +63,7 @@ export class Demux implements Disposable {
     if (!isRtp(bytes)) { this.strays++; return }
     const packet = new RtpPacket(bytes)
     const now = this.#options.clock.now()
-    this.#noteArrival(packet, now)
+    this.uplink.note(packet, now)
     const found = this.#byPayloadType.get(packet.payloadType)
     if (!found) { this.strays++; return }
     const { slots, form } = found
@@ -85,11 +84,6 @@ export class Demux implements Disposable {
     if (slot) this.#bySource.set(packet.ssrc, slot)
     if (this.#bySource.size > MAX_SOURCES) this.#bySource.delete(this.#bySource.keys().next().value!)
     return slot
-  }
-
-  #noteArrival (packet: RtpPacket, now: number): void {
-    const value = this.#transportCcId === undefined ? undefined : packet.extension(this.#transportCcId)
-    if (value?.length === 2) this.arrivals.add(value[0]! << 8 | value[1]!, now)
   }
 
   #intakeFor (slot: Slot, ssrc: number, now: number): Intake | undefined {

@@ -4,6 +4,7 @@ import { LayerChooser } from '../../media/bandwidth/layer-chooser.ts'
 import { Probing } from '../../media/bandwidth/probing.ts'
 import { RedundancyChooser } from '../../media/bandwidth/redundancy-chooser.ts'
 import { SendLedger } from '../../media/bandwidth/send-ledger.ts'
+import { ToldBandwidth } from '../../media/bandwidth/told-bandwidth.ts'
 import { ExtensionBlock, type ExtensionElement, playoutDelay } from '../../media/header-extensions.ts'
 import { LossBursts } from '../../media/quality/loss-bursts.ts'
 import type { TransportFeedback } from '../../media/rtcp/packet.ts'
@@ -35,7 +36,11 @@ export class Downlink implements Disposable {
   readonly #prober: Prober
   readonly #bursts = new LossBursts()
   readonly #clock: Clock
+  /** Whether the viewer reports arrivals; if not, there is what it says itself. */
   #reported = false
+  readonly #told = new ToldBandwidth()
+  /** bit/s, as steered last. */
+  #sent = 0
   readonly #choosers = new Map<Outlet, LayerChooser>()
   readonly #redundancy = new RedundancyChooser()
   /** The layers that viewers chose, by RID. */
@@ -65,6 +70,14 @@ export class Downlink implements Disposable {
     if (proven !== undefined) this.#estimator.prove(proven)
   }
 
+  /** The viewer says what it believes its path can carry, in bit/s (REMB). */
+  hearBitrate (bitrate: number): void { this.#told.hear(bitrate, this.#clock.now()) }
+
+  /** The viewer has reported on what it received of these. */
+  hearReports (outlets: readonly Outlet[]): void {
+    this.#told.hearLoss(Math.max(0, ...outlets.map(({ sender: { quality } }) => quality?.lossFraction ?? 0)), this.#sent, this.#clock.now())
+  }
+
   /** Sends no better layer than this; undefined for the best that the path carries. Where there is no such layer, nothing is limited. */
   limit (outlet: Outlet, rid: string | undefined): void {
     if (rid === undefined) this.#limits.delete(outlet)
@@ -75,7 +88,7 @@ export class Downlink implements Disposable {
   /** Has the pictures sent in the qualities that suit the path: what one leaves, the next may take. Sound is never held back for them. */
   steer (outlets: readonly Outlet[]): void {
     const pictures = outlets.filter(({ codec, track }) => codec.kind === 'video' && track !== undefined)
-    const { bitrate } = this.#estimator
+    const bitrate = this.#bitrate
     const reserve = SOUND_RESERVE * (1 + this.#redundancy.depth) * (outlets.length - pictures.length)
     let budget = bitrate === undefined ? undefined : bitrate - reserve
     let spent = reserve
@@ -87,6 +100,7 @@ export class Downlink implements Disposable {
       spent += sent
       if (budget !== undefined) budget -= Math.min(budget, sent)
     }
+    this.#sent = spent
     if (bitrate !== undefined && wanted !== Infinity) this.#probe(bitrate, wanted, pictures)
   }
 
@@ -101,7 +115,9 @@ export class Downlink implements Disposable {
     const bitrates = flowing.map(({ bitrate }) => bitrate ?? 0)
     const chooser = this.#chooserOf(outlet, flowing.length)
     const tries = !this.#reported || !outlet.sender.pads
-    const layer = flowing[chooser.choose(bitrates, budget, this.#isCalm, this.#clock.now(), tries)]!
+    const now = this.#clock.now()
+    const fits = budget === undefined || (bitrates[chooser.layer] ?? 0) <= budget || this.#reported || this.#told.mayGrow(chooser.raisedAt, now)
+    const layer = flowing[chooser.choose(bitrates, budget, this.#isCalm && fits, now, tries)]!
     const tooMuch = budget !== undefined && (outlet.layer?.bitrate ?? 0) > budget * HOPELESS
     outlet.switchTo(layer, tooMuch)
     return { sent: layer.bitrate ?? 0, better: chooser.wanted(bitrates) }
@@ -117,7 +133,9 @@ export class Downlink implements Disposable {
 
   [Symbol.dispose] (): void { this.#prober[Symbol.dispose]() }
 
-  get #isCalm (): boolean { return this.#estimator.usage === 'normal' && this.#estimator.lossFraction < NOTICEABLE_LOSS }
+  get #bitrate (): number | undefined { return this.#reported ? this.#estimator.bitrate : this.#told.bitrate }
+  get #lossFraction (): number { return this.#reported ? this.#estimator.lossFraction : this.#told.lossFraction }
+  get #isCalm (): boolean { return this.#estimator.usage === 'normal' && this.#lossFraction < NOTICEABLE_LOSS }
 
   #chooserOf (outlet: Outlet, layers: number): LayerChooser {
     const known = this.#choosers.get(outlet)
@@ -127,23 +145,24 @@ export class Downlink implements Disposable {
     return chooser
   }
 
-  /** Has the sounds repeat as much as the path loses. Who reports no arrivals tells the loss of each stream. */
+  /** Has the sounds repeat as much as the path loses. */
   protect (outlets: readonly Outlet[]): void {
-    const told = (): number => Math.max(0, ...outlets.map(({ sender: { quality } }) => quality?.lossFraction ?? 0))
-    this.#redundancy.update(this.#reported ? this.#estimator.lossFraction : told(), this.#clock.now())
+    this.#redundancy.update(this.#lossFraction, this.#clock.now())
     for (const { redundancy } of outlets) if (redundancy) redundancy.depth = this.#redundancy.depth
   }
 
-  /** Measured where the viewer reports each packet. */
+  /** Bursts are known where the viewer reports each packet. */
   get link (): Pick<LinkQuality, 'bursts' | 'estimatedBitrate'> {
-    const { bitrate } = this.#estimator
-    return this.#reported ? { bursts: this.#bursts.describe(), ...bitrate === undefined ? {} : { estimatedBitrate: Math.round(bitrate) } } : {}
+    const bitrate = this.#bitrate
+    return { ...this.#reported ? { bursts: this.#bursts.describe() } : {}, ...bitrate === undefined ? {} : { estimatedBitrate: Math.round(bitrate) } }
   }
 
   /** For the session's status; undefined where the viewer reports nothing. */
   describe (): Record<string, unknown> | undefined {
-    if (!this.#reported) return undefined
-    const { bitrate, received, usage, lossFraction } = this.#estimator
-    return { estimatedBitrate: bitrate === undefined ? null : Math.round(bitrate), receivedBitrate: Math.round(received), path: usage, lossFraction }
+    const bitrate = this.#bitrate
+    if (!this.#reported && bitrate === undefined) return undefined
+    const { received, usage } = this.#estimator
+    const measured = this.#reported ? { receivedBitrate: Math.round(received), path: usage } : {}
+    return { estimatedBitrate: bitrate === undefined ? null : Math.round(bitrate), ...measured, lossFraction: this.#lossFraction }
   }
 }

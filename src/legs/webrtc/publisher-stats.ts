@@ -19,7 +19,7 @@ export function describePublisher ({ demux, publishing, pair, roundTripMs, ...co
     ...counters,
     ...intakes.length > 0 ? { quality: qualityOf(intakes, roundTripMs) } : {},
     advice: [],
-    detail: { ...streams, strayPackets: demux?.strays ?? 0, ice: pair && { local: pair.localType, remote: pair.remoteType, address: pair.remote, protocol: pair.protocol.toLowerCase() } }
+    detail: { ...streams, ...demux?.uplink.describe(), strayPackets: demux?.strays ?? 0, ice: pair && { local: pair.localType, remote: pair.remoteType, address: pair.remote, protocol: pair.protocol.toLowerCase() } }
   }
 }
 

@@ -9,9 +9,9 @@ import { orderLayers } from './layers.ts'
 const MAX_LAYERS = 4
 /** What is asked of publishers first: what every viewer, recorder and phone behind the room can take without transcoding. */
 const preferred: Readonly<Record<MediaKind, readonly CodecName[]>> = { video: ['H264', 'VP8', 'VP9', 'AV1', 'H265'], audio: ['opus', 'PCMU', 'PCMA', 'G722'] }
-const feedback: ReadonlySet<string> = new Set(['nack', 'nack pli', 'ccm fir', 'transport-cc'])
+const feedback: ReadonlySet<string> = new Set(['nack', 'nack pli', 'ccm fir', 'transport-cc', 'goog-remb'])
 const wantedExtensions: ReadonlySet<string> = new Set([
-  ExtensionUri.mid, ExtensionUri.rid, ExtensionUri.repairedRid, ExtensionUri.transportCc, ExtensionUri.audioLevel
+  ExtensionUri.mid, ExtensionUri.rid, ExtensionUri.repairedRid, ExtensionUri.transportCc, ExtensionUri.absoluteSendTime, ExtensionUri.audioLevel
 ])
 
 /** One section of the answer in which something will come. */
@@ -57,7 +57,8 @@ function receive (offered: OfferedSection, kind: MediaKind): PublishedSection | 
     const negotiated = name === 'opus' ? { ...found, codec: describeOpusDecoder(found.codec) } : found
     const { codec: { parameters, channels } } = negotiated
     const known = codec(name, { clockRate: codecTable[name].clockRate, parameters, ...kind === 'audio' ? { channels } : {} })
-    const extensions = offered.extensions.filter(({ uri }) => wantedExtensions.has(uri))
+    const estimated = negotiated.codec.feedback.includes('goog-remb')
+    const extensions = offered.extensions.filter(({ uri }) => wantedExtensions.has(uri) && (estimated || uri !== ExtensionUri.absoluteSendTime))
     const tellsLayers = kind === 'video' && extensions.some(({ uri }) => uri === ExtensionUri.rid)
     const rids = tellsLayers ? orderLayers(offered.sendRids.slice(0, MAX_LAYERS)) : []
     return { kind, mid: offered.mid, codec: known, negotiated, extensions, rids }

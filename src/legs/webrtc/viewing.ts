@@ -28,7 +28,7 @@ const sentExtensions: Readonly<Record<MediaKind, ReadonlySet<string>>> = {
   audio: new Set([ExtensionUri.transportCc]),
   video: new Set([ExtensionUri.transportCc, ExtensionUri.playoutDelay])
 }
-const feedback: ReadonlySet<string> = new Set(['nack', 'nack pli', 'ccm fir', 'transport-cc'])
+const feedback: ReadonlySet<string> = new Set(['nack', 'nack pli', 'ccm fir', 'transport-cc', 'goog-remb'])
 
 /** Where nothing is published yet: what most publishers send and every browser decodes. */
 const presumedVideo = codec('H264')

@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { AppError, messageOf } from '../../lib/errors.ts'
 import { type Logger, Tally } from '../../lib/log.ts'
 import { isRtcp, parseRtcp, printRtcp } from '../../media/rtcp/compound.ts'
-import type { RtcpPacket, TransportFeedback } from '../../media/rtcp/packet.ts'
+import type { ReportBlock, RtcpPacket, TransportFeedback } from '../../media/rtcp/packet.ts'
 import type { Transport } from '../../protocols/webrtc/transport.ts'
 import type { Advice, Leg, LegContext, LegStats } from '../../room/leg.ts'
 import type { Room } from '../../room/room.ts'
@@ -152,13 +152,19 @@ export class WhepLeg implements Leg {
 
   #hear (packet: RtcpPacket): void {
     switch (packet.type) {
-      case 'rr': case 'sr': for (const block of packet.reports) this.#outletOf(block.ssrc)?.sender.receive(block); break
+      case 'rr': case 'sr': this.#hearReports(packet.reports); break
       case 'nack': this.#outletOf(packet.media)?.sender.resend(packet.lost); break
       case 'pli': this.#outletOf(packet.media)?.pictureLost(); break
       case 'fir': for (const { ssrc } of packet.requests) this.#outletOf(ssrc)?.pictureLost(); break
       case 'transport-cc': this.#hearArrivals(packet); break
+      case 'remb': this.#downlink.hearBitrate(packet.bitrate); this.#steer(); break
       default: break
     }
+  }
+
+  #hearReports (blocks: readonly ReportBlock[]): void {
+    for (const block of blocks) this.#outletOf(block.ssrc)?.sender.receive(block)
+    this.#downlink.hearReports(this.#outlets)
   }
 
   #hearArrivals (feedback: TransportFeedback): void {

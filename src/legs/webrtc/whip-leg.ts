@@ -122,8 +122,7 @@ export class WhipLeg implements Leg {
         const lost = intake.missing(now)
         if (lost.length > 0) this.#send([{ type: 'nack', sender: this.#ssrc, media: intake.ssrc, lost }])
       }
-      const feedback = demux.arrivals.take(this.#ssrc, demux.intakes[0]?.ssrc ?? 0)
-      if (feedback) this.#send([feedback])
+      for (const feedback of demux.uplink.report(this.#ssrc, demux.intakes, now)) this.#send([feedback])
       if (++tick % TICKS_PER_REPORT !== 0) return
       for (const intake of demux.intakes) intake.measure(now)
       this.#send([

@@ -1,5 +1,4 @@
 import { DelayTrend, type Usage } from './delay-trend.ts'
-import type { PacketFate } from './send-ledger.ts'
 
 /** bit/s: below the first, nothing that moves can be shown; the other is more than anybody sends one viewer. */
 const MIN_BITRATE = 30_000
@@ -19,6 +18,15 @@ const LOSS_INTERVAL_MS = 300
 /** Over which the received bitrate is measured. */
 const RATE_WINDOW_MS = 500
 const BACK_OFF_INTERVAL_MS = 300
+
+/** What became of one packet; each side's clock in ms. */
+type Fate = {
+  /** Undefined where it is not known, or says nothing of the path. */
+  readonly sentAt: number | undefined
+  /** Undefined when it did not come. */
+  readonly arrivedAt: number | undefined
+  readonly bytes: number
+}
 
 type Arrival = { readonly at: number, readonly bytes: number, readonly disturbed: boolean }
 
@@ -49,12 +57,12 @@ export class BandwidthEstimator {
   prove (bitrate: number): void { if (this.bitrate !== undefined) this.#set(Math.max(this.bitrate, bitrate)) }
 
   /** @param now milliseconds @param disturbed whether the delay of a packet sent at a time says nothing of the path */
-  take (fates: readonly PacketFate[], now: number, disturbed: (sentAt: number) => boolean = () => false): void {
+  take (fates: readonly Fate[], now: number, disturbed: (sentAt: number) => boolean = () => false): void {
     for (const { sentAt, arrivedAt, bytes } of fates) {
       this.#seen++
       if (arrivedAt === undefined) { this.#lost++; continue }
-      const isDisturbed = disturbed(sentAt)
-      if (!isDisturbed) this.#trend.add(sentAt, arrivedAt)
+      const isDisturbed = sentAt !== undefined && disturbed(sentAt)
+      if (sentAt !== undefined && !isDisturbed) this.#trend.add(sentAt, arrivedAt)
       this.#arrivals.push({ at: arrivedAt, bytes, disturbed: isDisturbed })
     }
     const newest = this.#arrivals.at(-1)?.at ?? 0

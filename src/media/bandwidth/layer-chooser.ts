@@ -46,6 +46,9 @@ export class LayerChooser {
     this.#change(fitting, now)
   }
 
+  /** When a better layer was chosen, last (ms). */
+  get raisedAt (): number { return this.#raisedAt }
+
   /** bit/s for which the next better layer would be chosen; undefined where there is none. */
   wanted (bitrates: readonly number[]): number | undefined {
     const next = bitrates[this.layer + 1]

@@ -1,5 +1,5 @@
 import type { Codec } from '../../media/codec.ts'
-import type { OfferedSection, SdpCodec } from './sdp-types.ts'
+import { ExtensionUri, type OfferedSection, type SdpCodec } from './sdp-types.ts'
 
 /** Feedback both sides of ours speak; `transport-cc` and `goog-remb` are added by whoever uses them. */
 const spokenFeedback = new Set(['nack', 'nack pli', 'ccm fir'])
@@ -17,9 +17,18 @@ export function findCodec (section: OfferedSection, wanted: Codec, feedback: Rea
   const candidates = section.codecs.filter(codec => codec.name === name && codec.clockRate === wanted.clockRate && fits(name, codec, wanted))
   const [best] = name === 'h264' ? candidates.toSorted((a, b) => h264Distance(a, wanted) - h264Distance(b, wanted)) : candidates
   if (!best) return undefined
-  const codec = { ...best, feedback: best.feedback.filter(kind => feedback.has(kind)) }
+  const codec = { ...best, feedback: oneEstimate(section, best.feedback.filter(kind => feedback.has(kind))) }
   const rtx = codec.feedback.includes('nack') ? section.codecs.find(c => c.name === 'rtx' && c.parameters.apt === String(best.payloadType)) : undefined
   return { codec, rtx: rtx && { ...rtx, feedback: [] }, red: name === 'opus' ? redOf(section, best) : undefined }
+}
+
+/**
+ * Two would steer one sender: who can have arrivals reported (transport-cc) judges the path itself, from more than the receiver's
+ * estimate (`goog-remb`) would tell it. Reports need packets that carry their numbers.
+ */
+export function oneEstimate ({ extensions }: Pick<OfferedSection, 'extensions'>, feedback: readonly string[]): string[] {
+  const reports = feedback.includes('transport-cc') && extensions.some(({ uri }) => uri === ExtensionUri.transportCc)
+  return feedback.filter(kind => kind !== (reports ? 'goog-remb' : 'transport-cc'))
 }
 
 /** The format parameters of RED are the payload types it may hold, `111/111` (RFC 2198 section 5): nothing but the codec will do. */

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { AppError } from '../../../lib/errors.ts'
 import { type Codec, codec, type CodecName, codecTable, type MediaKind, opus } from '../../../media/codec.ts'
 import type { PeerAnswer } from '../../../protocols/webrtc/sdp-answer.ts'
-import { findCodec } from '../../../protocols/webrtc/sdp-codecs.ts'
+import { findCodec, oneEstimate } from '../../../protocols/webrtc/sdp-codecs.ts'
 import type { SectionToOffer } from '../../../protocols/webrtc/sdp-offer.ts'
 import { ExtensionUri, type HeaderExtension, type OfferedSection, type SdpCodec } from '../../../protocols/webrtc/sdp-types.ts'
 import type { Advice } from '../../../room/leg.ts'
@@ -12,8 +12,9 @@ import type { ViewedSection, Viewing } from '../viewing.ts'
 import { audioCodecsFor, everyAudioCodec, everyVideoCodec, videoCodecsFor } from './offered-codecs.ts'
 
 const kinds: readonly MediaKind[] = ['audio', 'video']
-const feedback: ReadonlySet<string> = new Set(['nack', 'nack pli', 'ccm fir', 'transport-cc'])
+const feedback: ReadonlySet<string> = new Set(['nack', 'nack pli', 'ccm fir', 'transport-cc', 'goog-remb'])
 const transportCc: HeaderExtension = { id: 3, uri: ExtensionUri.transportCc }
+const absoluteSendTime: HeaderExtension = { id: 2, uri: ExtensionUri.absoluteSendTime }
 
 /** What a room's scene offers to a WHIP server: its picture as it is, its sound as it is or as Opus. */
 export function offerOf (scene: Scene, cname: string): SectionToOffer[] {
@@ -58,7 +59,7 @@ const notTaken = (kind: MediaKind, { name }: Codec): Advice => kind === 'video'
 
 /** What is taken from a WHEP server: one audio and one video, in whatever codec it has. */
 export const offerToReceive: readonly SectionToOffer[] = kinds.map(kind => ({
-  kind, mid: kind, direction: 'recvonly', codecs: kind === 'video' ? everyVideoCodec : everyAudioCodec, extensions: [transportCc]
+  kind, mid: kind, direction: 'recvonly', codecs: kind === 'video' ? everyVideoCodec : everyAudioCodec, extensions: kind === 'video' ? [transportCc, absoluteSendTime] : [transportCc]
 }))
 
 /**
@@ -69,12 +70,12 @@ export function agreeToReceive (answer: PeerAnswer): Publishing {
   const published = answer.sections.flatMap((section): PublishedSection[] => {
     const kind = section?.kind
     if (!section || !sends(section) || (kind !== 'audio' && kind !== 'video')) return []
-    const extensions = section.extensions.filter(({ uri }) => uri === ExtensionUri.transportCc)
+    const extensions = section.extensions.filter(({ uri }) => uri === ExtensionUri.transportCc || uri === ExtensionUri.absoluteSendTime)
     return section.codecs.flatMap(sdp => {
       const known = codecOf(sdp, kind)
       if (!known) return []
       const rtx = section.codecs.find(({ name, parameters }) => name === 'rtx' && parameters.apt === String(sdp.payloadType))
-      const negotiated = { codec: { ...sdp, feedback: sdp.feedback.filter(one => feedback.has(one)) }, rtx, red: undefined }
+      const negotiated = { codec: { ...sdp, feedback: oneEstimate(section, sdp.feedback.filter(one => feedback.has(one))) }, rtx, red: undefined }
       return { kind, mid: `${section.mid}-${sdp.payloadType}`, codec: known, negotiated, extensions, rids: [] }
     })
   })

@@ -1,7 +1,8 @@
 import type { Codec, CodecName } from '../../../media/codec.ts'
 import type { SdpCodec } from '../../../protocols/webrtc/sdp-types.ts'
 
-const videoFeedback = ['nack', 'nack pli', 'ccm fir', 'transport-cc']
+/** The last for servers that cannot report arrivals: they estimate instead. */
+const videoFeedback = ['nack', 'nack pli', 'ccm fir', 'transport-cc', 'goog-remb']
 const audioFeedback = ['transport-cc']
 
 /** Payload types as most browsers number them: some servers know nothing else. */
