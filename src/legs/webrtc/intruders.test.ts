@@ -59,21 +59,37 @@ const session = (mids: string): string => `v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\
 const audio = (mid: string | number, codec = 'opus/48000/2'): string => `m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:${mid}\r\na=sendonly\r\n${transport}a=rtpmap:111 ${codec}\r\n`
 const many = Array.from({ length: 100 }, (_, i) => i)
 
-const offers = [
-  { name: 'a hundred sections', offer: session(many.join(' ')) + many.map(mid => audio(mid)).join(''), code: 'unprocessable_sdp', says: /100 media sections/ },
-  { name: 'unknown codecs', offer: session('0') + audio(0, 'quux/48000'), code: 'no_common_codec', says: /opus, PCMU/ },
-  { name: 'one mid twice', offer: session('0') + audio(0) + audio(0), code: 'unprocessable_sdp', says: /a=mid:0/ },
-  { name: 'a data channel only', offer: `${session('0')}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\na=sctp-port:5000\r\n${transport}`, code: 'unprocessable_sdp', says: /neither audio nor video/ },
-  { name: 'a thousand lines of nothing', offer: `v=0\r\n${'a=x-noise:1\r\n'.repeat(1000)}`, code: 'unprocessable_sdp', says: /no media section/ }
+type Row = { name: string, offer: string, status?: number, code: string, says: RegExp, field?: string, expected?: RegExp }
+
+const offers: Row[] = [
+  { name: 'a hundred sections', offer: session(many.join(' ')) + many.map(mid => audio(mid)).join(''), code: 'unprocessable_sdp', says: /100 media sections/, field: 'm=', expected: /at most 64/ },
+  { name: 'a thousand sections', offer: session('0') + 'm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n'.repeat(1000), code: 'unprocessable_sdp', says: /1000 media sections/, field: 'm=', expected: /at most 64/ },
+  { name: 'a megabyte', offer: session('0') + audio(0) + 'a=x-noise:1\r\n'.repeat(80_000), status: 413, code: 'payload_too_large', says: /large/ },
+  { name: 'unknown codecs', offer: session('0') + audio(0, 'quux/48000'), code: 'no_common_codec', says: /opus, PCMU/, field: 'section “0”: a=rtpmap', expected: /opus, PCMU/ },
+  { name: 'one mid twice', offer: session('0') + audio(0) + audio(0), code: 'unprocessable_sdp', says: /a=mid:0/, field: 'a=mid:0', expected: /another/ },
+  { name: 'no mid', offer: session('0') + audio(0).replace('a=mid:0\r\n', ''), code: 'unprocessable_sdp', says: /a=mid/, field: 'section 0: a=mid', expected: /token/ },
+  { name: 'a data channel only', offer: `${session('0')}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\na=sctp-port:5000\r\n${transport}`, code: 'unprocessable_sdp', says: /neither audio nor video/, field: 'm=', expected: /m=audio/ },
+  { name: 'two sounds', offer: session('0 1') + audio(0) + audio(1), code: 'unprocessable_sdp', says: /two audio sections/, field: 'section “1”: m=audio', expected: /one/ },
+  { name: 'nothing to send', offer: (session('0') + audio(0)).replace('sendonly', 'recvonly'), code: 'unprocessable_sdp', says: /does not send/, field: 'section “0”: a=recvonly', expected: /sendonly/ },
+  { name: 'no user name for ICE', offer: session('0') + audio(0).replace(/a=ice-ufrag.*\r\n/, ''), code: 'unprocessable_sdp', says: /ice-ufrag/, field: 'a=ice-ufrag', expected: /4 to 256/ },
+  { name: 'a short password for ICE', offer: session('0') + audio(0).replace(/a=ice-pwd.*/, 'a=ice-pwd:secret'), code: 'unprocessable_sdp', says: /ice-pwd/, field: 'a=ice-pwd', expected: /22 to 256/ },
+  { name: 'no fingerprint', offer: session('0') + audio(0).replace(/a=fingerprint.*\r\n/, ''), code: 'unprocessable_sdp', says: /fingerprint/, field: 'a=fingerprint', expected: /sha-256/ },
+  { name: 'a hash that is none', offer: session('0') + audio(0).replace('sha-256', 'md5'), code: 'unprocessable_sdp', says: /fingerprint/, field: 'a=fingerprint', expected: /sha-256/ },
+  { name: 'an impossible setup', offer: session('0') + audio(0).replace('actpass', 'holdconn'), code: 'unprocessable_sdp', says: /holdconn/, field: 'a=setup', expected: /actpass/ },
+  { name: 'RTCP on another port', offer: session('0') + audio(0).replace('a=rtcp-mux\r\n', ''), code: 'unprocessable_sdp', says: /rtcp-mux/, field: 'a=rtcp-mux', expected: /each section/ },
+  { name: 'media outside the bundle', offer: session('0') + audio(0) + audio(1).replace('m=audio', 'm=video'), code: 'unprocessable_sdp', says: /BUNDLE/, field: 'a=group:BUNDLE', expected: /0 1/ },
+  { name: 'a thousand lines of nothing', offer: `v=0\r\n${'a=x-noise:1\r\n'.repeat(1000)}`, code: 'unprocessable_sdp', says: /no media section/, field: 'm=', expected: /m=audio/ }
 ]
 
-for (const { name, offer, code, says } of offers) {
-  test(`an offer with ${name} is told what is wrong`, async () => {
+for (const { name, offer, status = 422, code, says, field, expected = /^$/ } of offers) {
+  test(`an offer with ${name} is told what is wrong, and what would be right`, async () => {
     await using edge = await openEdge()
     const response = await post(edge, offer)
-    const problem = await response.json() as { code: string, detail: string }
-    assert.deepEqual([response.status, problem.code, response.headers.get('content-type')?.split(';')[0]], [422, code, 'application/problem+json'])
+    const problem = await response.json() as { code: string, detail: string, problems?: { field: string, expected: string }[] }
+    assert.deepEqual([response.status, problem.code, response.headers.get('content-type')?.split(';')[0]], [status, code, 'application/problem+json'])
     assert.match(problem.detail, says)
+    assert.equal(problem.problems?.[0]?.field, field)
+    assert.match(problem.problems?.[0]?.expected ?? '', expected)
     assert.equal(edge.transports.transports, 0)
   })
 }

@@ -36,18 +36,25 @@ export function negotiatePublishing (offer: Offer): Publishing {
     const { kind, mid } = offered
     if (kind !== 'audio' && kind !== 'video') return { offered, rejected: true }
     const sends = offered.direction === 'sendonly' || offered.direction === 'sendrecv'
-    if (!sends) throw new AppError('unprocessable_sdp', `Media section “${mid}” does not send: a publisher offers “a=sendonly”.`)
+    if (!sends) throw wrong(`Media section “${mid}” does not send: a publisher offers “a=sendonly”.`, `section “${mid}”: a=${offered.direction}`, 'a=sendonly')
     const isSecond = published.some(section => section.kind === kind)
-    if (isSecond) throw new AppError('unprocessable_sdp', `The offer has two ${kind} sections; one participant publishes one of each.`)
+    if (isSecond) throw wrong(`The offer has two ${kind} sections; one participant publishes one of each.`, `section “${mid}”: m=${kind}`, `one section of ${kind}`)
     const section = receive(offered, kind)
-    if (!section) throw new AppError('no_common_codec', `None of the ${kind} codecs offered is accepted here: ${preferred[kind].join(', ')}.`)
+    if (!section) throw noCodecIn(mid, kind)
     published.push(section)
     const { negotiated, extensions, rids } = section
     const receiveRids = offered.sendRids.filter(rid => rids.includes(rid))
     return { offered, direction: 'recvonly', codecs: codecsToReceive(negotiated), extensions, receiveRids }
   })
-  if (published.length === 0) throw new AppError('unprocessable_sdp', 'The offer has neither audio nor video: there is nothing to publish.')
+  if (published.length === 0) throw wrong('The offer has neither audio nor video: there is nothing to publish.', 'm=', '“m=audio” or “m=video”')
   return { sections, published }
+}
+
+const wrong = (what: string, field: string, expected: string): AppError => new AppError('unprocessable_sdp', what, { problems: [{ field, expected }] })
+
+function noCodecIn (mid: string, kind: MediaKind): AppError {
+  const expected = preferred[kind].join(', ')
+  return new AppError('no_common_codec', `None of the ${kind} codecs offered is accepted here: ${expected}.`, { problems: [{ field: `section “${mid}”: a=rtpmap`, expected: `one of ${expected}` }] })
 }
 
 function receive (offered: OfferedSection, kind: MediaKind): PublishedSection | undefined {

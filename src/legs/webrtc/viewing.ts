@@ -93,12 +93,14 @@ const randomSsrc = (): number => randomInt(1, 2 ** 32)
 const mediaIn = (offer: Offer): OfferedSection[] => offer.sections.filter(({ kind }) => kind === 'audio' || kind === 'video')
 
 const nothingToWatchWith = (offer: Offer): AppError => mediaIn(offer).length === 0
-  ? new AppError('unprocessable_sdp', 'The offer has neither audio nor video: there is nothing to watch with.')
-  : new AppError('unprocessable_sdp', 'No media section of the offer receives: a viewer offers “a=recvonly”.')
+  ? wrong('The offer has neither audio nor video: there is nothing to watch with.', 'm=', '“m=audio” or “m=video”')
+  : wrong('No media section of the offer receives: a viewer offers “a=recvonly”.', `section “${mediaIn(offer)[0]!.mid}”: a=${mediaIn(offer)[0]!.direction}`, 'a=recvonly')
+
+const wrong = (what: string, field: string, expected: string): AppError => new AppError('unprocessable_sdp', what, { problems: [{ field, expected }] })
 
 function nothingToSend (offer: Offer, scene: Scene): AppError {
   const offered = [...new Set(mediaIn(offer).flatMap(section => section.codecs.map(({ name }) => name)))].slice(0, 16).join(', ')
   const published = [...new Set([...scene.video, ...scene.audio].filter(part => part !== undefined).map(({ track }) => track.codec.name))].join(', ')
   const needed = `${published || 'H264'}${scene.audio.some(part => part !== undefined) ? ' or, for the sound, opus, G722, PCMU or PCMA' : ''}`
-  return new AppError('no_common_codec', `The offer has ${offered || 'no codec that is known'}; needed are ${needed}.`)
+  return new AppError('no_common_codec', `The offer has ${offered || 'no codec that is known'}; needed are ${needed}.`, { problems: [{ field: 'a=rtpmap', expected: needed }] })
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { FieldProblem } from '../../lib/errors.ts'
 import type { IceCredentials } from './sdp-types.ts'
 
 /** RFC 8839 section 5.4: ice-char, of which 4 to 256 and 22 to 256. */
@@ -10,4 +11,10 @@ const PWD_BYTES = 18
 
 export const newCredentials = (): IceCredentials => ({ ufrag: randomBytes(UFRAG_BYTES).toString('base64'), pwd: randomBytes(PWD_BYTES).toString('base64') })
 
-export const wellFormed = ({ ufrag, pwd }: IceCredentials): boolean => UFRAG.test(ufrag) && PWD.test(pwd)
+/** The line that is missing or malformed, if one is. */
+export function malformedIn ({ ufrag, pwd }: IceCredentials): FieldProblem | undefined {
+  if (!UFRAG.test(ufrag)) return { field: 'a=ice-ufrag', expected: '4 to 256 letters, digits, “+” or “/”' }
+  return PWD.test(pwd) ? undefined : { field: 'a=ice-pwd', expected: '22 to 256 letters, digits, “+” or “/”' }
+}
+
+export const wellFormed = (credentials: IceCredentials): boolean => malformedIn(credentials) === undefined

@@ -12,6 +12,9 @@ const LAST_OPENING_TICK = 32
 const MAX_CANDIDATES = 8
 /** RFC 7675 section 5.1: how often the peer is asked whether it still wants packets, and how long its last word holds. */
 const CONSENT_TICKS = 50
+/** Chromium sleeps once its checks were not answered for 15 s, until it is asked: see `WakeUp`. */
+const SLEEPING_TICKS = 10
+const ASLEEP_AFTER_MS = 12_000
 const CONSENT_MS = 30_000
 const MAX_OPEN_CHECKS = 32
 /** A peer that is heard from elsewhere, and no longer from where it was for this long, has moved. */
@@ -152,8 +155,9 @@ export class IceRoute implements Disposable {
     const opening = this.#ticks <= LAST_OPENING_TICK && Number.isInteger(Math.log2(this.#ticks))
     if (opening && selected?.generation !== this.#generation) for (const candidate of this.#candidates) this.#check(candidate)
     if (!selected) return
-    if (this.#ticks % CONSENT_TICKS === 0) this.#check(selected)
-    if (this.#options.clock.now() - this.#consentAt >= CONSENT_MS) this.#options.lost()
+    const now = this.#options.clock.now()
+    if (this.#ticks % (now - selected.heardAt < ASLEEP_AFTER_MS ? CONSENT_TICKS : SLEEPING_TICKS) === 0) this.#check(selected)
+    if (now - this.#consentAt >= CONSENT_MS) this.#options.lost()
   }
 
   #check (to: TransportAddress): void {

@@ -2,7 +2,7 @@ import { type MediaDescription, parse, parseParams, type SessionDescription } fr
 import { AppError } from '../../lib/errors.ts'
 import type { MediaKind } from '../../media/codec.ts'
 import { parseCandidate } from './candidate.ts'
-import { wellFormed } from './ice-credentials.ts'
+import { malformedIn } from './ice-credentials.ts'
 import { candidateLines, codecLines, randomSessionId, sourceLines, transportLines } from './sdp-lines.ts'
 import type { Candidate, Direction, DtlsSetup, HeaderExtension, Offer, OfferedSection, SdpCodec, SentStream, TransportParameters } from './sdp-types.ts'
 
@@ -22,7 +22,8 @@ const staticPayloadTypes: Readonly<Record<number, { name: string, clockRate: num
   9: { name: 'g722', clockRate: 8000 }
 }
 
-const refuse = (what: string): AppError => new AppError('unprocessable_sdp', what)
+/** @param field the line or attribute that is wrong, and in which section @param expected what would have been right */
+const refuse = (what: string, field: string, expected: string): AppError => new AppError('unprocessable_sdp', what, { problems: [{ field, expected }] })
 
 /** One section of an offer of ours. */
 export type SectionToOffer = {
@@ -82,11 +83,11 @@ export type DescribedSection = OfferedSection & { readonly rejected: boolean }
 
 /** What offers and answers have in common. @throws AppError `unprocessable_sdp` */
 export function parseDescription (text: string, what: 'offer' | 'answer'): Omit<Offer, 'sections'> & { sections: DescribedSection[] } {
-  if (Buffer.byteLength(text) > MAX_SDP_BYTES) throw refuse(`the ${what} is larger than ${MAX_SDP_BYTES} bytes`)
-  if (!/^v=0\r?$/m.test(text.slice(0, 8))) throw refuse(`the ${what} does not begin with “v=0”`)
+  if (Buffer.byteLength(text) > MAX_SDP_BYTES) throw refuse(`the ${what} is larger than ${MAX_SDP_BYTES} bytes`, '', `at most ${MAX_SDP_BYTES} bytes`)
+  if (!/^v=0\r?$/m.test(text.slice(0, 8))) throw refuse(`the ${what} does not begin with “v=0”`, 'v=', '0, on the first line')
   const session = read(text, what)
-  if (session.media.length === 0) throw refuse(`the ${what} has no media section`)
-  if (session.media.length > MAX_SECTIONS) throw refuse(`the ${what} has ${session.media.length} media sections; at most ${MAX_SECTIONS} are accepted`)
+  if (session.media.length === 0) throw refuse(`the ${what} has no media section`, 'm=', '“m=audio” or “m=video”')
+  if (session.media.length > MAX_SECTIONS) throw refuse(`the ${what} has ${session.media.length} media sections; at most ${MAX_SECTIONS} are accepted`, 'm=', `at most ${MAX_SECTIONS} lines`)
   const sections = session.media.map((media, index) => ({ ...section(media, session, index), rejected: what === 'answer' && media.port === 0 }))
   checkMids(sections)
   const accepted = sections.filter(({ rejected }) => !rejected)
@@ -107,9 +108,9 @@ function read (text: string, what: string): SessionDescription {
 function section (media: MediaDescription, session: SessionDescription, index: number): OfferedSection {
   const formats = String(media.payloads ?? '').trim()
   const mid = String(media.mid ?? '')
-  if (!TOKEN.test(mid)) throw refuse(`media section ${index} has no usable “a=mid”`)
+  if (!TOKEN.test(mid)) throw refuse(`media section ${index} has no usable “a=mid”`, `section ${index}: a=mid`, 'a token of 1 to 64 characters')
   const readable = TOKEN.test(String(media.type)) && /^[A-Za-z/]{1,32}$/.test(String(media.protocol)) && /^[\w .-]{0,1024}$/.test(formats)
-  if (!readable) throw refuse(`media section “${mid}” has a malformed “m=” line`)
+  if (!readable) throw refuse(`media section “${mid}” has a malformed “m=” line`, `section “${mid}”: m=`, '“m=<media> <port> <protocol> <formats>”')
   const codecs = media.type === 'audio' || media.type === 'video' ? codecsOf(media, formats, mid) : []
   const [msid] = media.msid ?? []
   return {
@@ -129,10 +130,10 @@ const directionOf = (media: MediaDescription, session: SessionDescription): Dire
 
 function codecsOf (media: MediaDescription, formats: string, mid: string): SdpCodec[] {
   const payloadTypes = formats.split(/\s+/).filter(Boolean).map(Number)
-  if (payloadTypes.length === 0 || payloadTypes.length > MAX_PAYLOAD_TYPES) throw refuse(`media section “${mid}” offers ${payloadTypes.length} payload types`)
+  if (payloadTypes.length === 0 || payloadTypes.length > MAX_PAYLOAD_TYPES) throw refuse(`media section “${mid}” offers ${payloadTypes.length} payload types`, `section “${mid}”: m=`, `1 to ${MAX_PAYLOAD_TYPES} payload types`)
   const codecs: SdpCodec[] = []
   for (const payloadType of payloadTypes) {
-    if (!Number.isInteger(payloadType) || payloadType < 0 || payloadType > 127) throw refuse(`media section “${mid}” has a payload type that is not a number from 0 to 127`)
+    if (!Number.isInteger(payloadType) || payloadType < 0 || payloadType > 127) throw refuse(`media section “${mid}” has a payload type that is not a number from 0 to 127`, `section “${mid}”: m=`, 'payload types from 0 to 127')
     const map = media.rtp?.find(rtp => rtp.payload === payloadType)
     const known = map ? { name: String(map.codec).toLowerCase(), clockRate: Number(map.rate) } : staticPayloadTypes[payloadType]
     if (!known || !TOKEN.test(known.name) || !Number.isInteger(known.clockRate)) continue // An unmapped type cannot be chosen.
@@ -166,7 +167,7 @@ function sendRidsOf (media: MediaDescription): string[] {
 function checkMids (sections: readonly OfferedSection[]): void {
   const seen = new Set<string>()
   for (const { mid } of sections) {
-    if (seen.has(mid)) throw refuse(`two media sections have the same “a=mid:${mid}”`)
+    if (seen.has(mid)) throw refuse(`two media sections have the same “a=mid:${mid}”`, `a=mid:${mid}`, 'another one in each section')
     seen.add(mid)
   }
 }
@@ -176,23 +177,24 @@ function checkBundle (session: SessionDescription, sections: readonly OfferedSec
   const group = String(session.groups?.find(g => g.type === 'BUNDLE')?.mids ?? '').split(' ').filter(Boolean)
   const outside = sections.find(({ mid }) => !group.includes(mid))
   if (outside && sections.length > 1) {
-    throw refuse(`media section “${outside.mid}” is not in the BUNDLE group: all media must share one transport (bundlePolicy “max-bundle”)`)
+    throw refuse(`media section “${outside.mid}” is not in the BUNDLE group: all media must share one transport (bundlePolicy “max-bundle”)`, 'a=group:BUNDLE', sections.map(({ mid }) => mid).join(' '))
   }
   const media = session.media.filter(({ mid }) => sections.some(section => section.mid === String(mid)))
-  if (media.some(m => m.type !== 'application' && m.rtcpMux === undefined)) throw refuse('RTP and RTCP must share one port: “a=rtcp-mux” is missing')
+  if (media.some(m => m.type !== 'application' && m.rtcpMux === undefined)) throw refuse('RTP and RTCP must share one port: “a=rtcp-mux” is missing', 'a=rtcp-mux', 'in each section of RTP')
   return media.find(m => String(m.mid) === group[0]) ?? media[0]!
 }
 
 function transport (session: SessionDescription, media: MediaDescription): TransportParameters {
   const ufrag = String(media.iceUfrag ?? session.iceUfrag ?? '')
   const pwd = String(media.icePwd ?? session.icePwd ?? '')
-  if (!wellFormed({ ufrag, pwd })) throw refuse('“a=ice-ufrag” or “a=ice-pwd” is missing or malformed')
+  const malformed = malformedIn({ ufrag, pwd })
+  if (malformed) throw refuse('“a=ice-ufrag” or “a=ice-pwd” is missing or malformed', malformed.field, malformed.expected)
   const fingerprint = media.fingerprint ?? session.fingerprint
   const algorithm = String(fingerprint?.type ?? '').toLowerCase()
   const value = String(fingerprint?.hash ?? '').toUpperCase()
-  if (!HASHES.has(algorithm) || !FINGERPRINT.test(value)) throw refuse('“a=fingerprint” is missing or malformed: only DTLS-SRTP is accepted')
+  if (!HASHES.has(algorithm) || !FINGERPRINT.test(value)) throw refuse('“a=fingerprint” is missing or malformed: only DTLS-SRTP is accepted', 'a=fingerprint', `one of ${[...HASHES].join(', ')}, and its value in hex with colons`)
   const setup = String(media.setup ?? session.setup ?? 'actpass')
-  if (setup !== 'actpass' && setup !== 'active' && setup !== 'passive') throw refuse(`“a=setup:${setup.slice(0, 16)}” cannot be answered`)
+  if (setup !== 'actpass' && setup !== 'active' && setup !== 'passive') throw refuse(`“a=setup:${setup.slice(0, 16)}” cannot be answered`, 'a=setup', 'actpass, active or passive')
   return { ufrag, pwd, fingerprint: { algorithm, value }, setup: setup satisfies DtlsSetup }
 }
 

@@ -10,6 +10,7 @@ import type { Candidate, TransportParameters } from './sdp-types.ts'
 import type { TransportAddress } from './stun.ts'
 import { TcpRelay, type TcpRelayOptions } from './tcp-relay.ts'
 import { type CandidatePair, ownPortConfig, portConfig, Transport } from './transport.ts'
+import { WakeUp } from './wake-up.ts'
 
 /** libjuice gives the socket back some milliseconds after its last user is gone. */
 const RELEASE_POLL_MS = 10
@@ -48,6 +49,7 @@ export class TransportHub implements AsyncDisposable {
   readonly #anchor: PeerConnection
   /** With the client of each. */
   readonly #transports = new Map<Transport, string>()
+  readonly #wakeUp: WakeUp
   #relay: TcpRelay | undefined
   #front: IceFront | undefined
   #openingFront: Promise<IceFront> | undefined
@@ -56,6 +58,7 @@ export class TransportHub implements AsyncDisposable {
     this.port = port
     this.#options = options
     this.#anchor = anchored
+    this.#wakeUp = new WakeUp(() => this.#transports.keys(), portConfig(port, options.bindAddress), options.clock ?? systemClock)
   }
 
   /** @throws the system's error, `EADDRINUSE` and its like, when the port cannot be had. */
@@ -146,6 +149,7 @@ export class TransportHub implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose] (): Promise<void> {
+    this.#wakeUp[Symbol.dispose]()
     await this.#relay?.[Symbol.asyncDispose]()
     await Promise.all([...this.#transports.keys()].map(transport => transport.close()))
     await this.#front?.[Symbol.asyncDispose]()

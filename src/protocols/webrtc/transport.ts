@@ -4,7 +4,9 @@ import { endpointOf } from '../../lib/addresses.ts'
 import { AppError } from '../../lib/errors.ts'
 import { parseCandidate, printCandidate } from './candidate.ts'
 import { newCredentials } from './ice-credentials.ts'
+import { describe } from './library-sdp.ts'
 import type { Candidate, TransportParameters } from './sdp-types.ts'
+import type { TransportAddress } from './stun.ts'
 
 /** libdatachannel closes in the background, in milliseconds. */
 const CLOSE_DEADLINE_MS = 2000
@@ -23,6 +25,8 @@ export type CandidatePair = { readonly local: string, readonly remote: string, r
 export class Transport implements AsyncDisposable {
   readonly local: TransportParameters
   readonly candidates: readonly Candidate[]
+  /** RTP and RTCP packets that came. */
+  heard = 0
   /** Called for each RTP or RTCP packet, decrypted and authenticated. The bytes are the callee's. */
   onPacket: (bytes: Buffer) => void = () => {}
   /** What the path really is, where ICE cannot know it: see `TcpRelay`. */
@@ -41,9 +45,11 @@ export class Transport implements AsyncDisposable {
   /** A track that nobody holds is collected, and a collected track closes itself. */
   #track: Track | undefined
   #open = false
+  readonly #remote: TransportParameters | undefined
 
   /** Answers `remote`, whose candidates are not needed: see `TransportHub`. Without one it offers, and `answered` completes it. */
   constructor (remote: TransportParameters | undefined, config: RtcConfig) {
+    this.#remote = remote
     this.connected = this.#connected.promise
     this.ended = this.#ended.promise
     this.closed = this.#closed.promise
@@ -90,6 +96,15 @@ export class Transport implements AsyncDisposable {
     }
   }
 
+  /** What the peer said of itself in its offer; undefined for one that we offered to. */
+  get remote (): TransportParameters | undefined { return this.#remote }
+
+  /** Where the peer’s packets come from, as the library sees it. */
+  get peerAddress (): TransportAddress | undefined {
+    const pair = this.#state === 'connected' ? this.#connection.getSelectedCandidatePair() : null
+    return pair ? { address: pair.remote.address, port: pair.remote.port } : undefined
+  }
+
   get pair (): CandidatePair | undefined {
     const pair = this.#state === 'connected' ? this.#connection.getSelectedCandidatePair() : null
     if (!pair) return undefined
@@ -117,7 +132,10 @@ export class Transport implements AsyncDisposable {
 
   #carry (track: Track): void {
     this.#track = track
-    track.onMessage(bytes => this.onPacket(bytes))
+    track.onMessage(bytes => {
+      this.heard++
+      this.onPacket(bytes)
+    })
     track.onOpen(() => this.#connect())
     track.onClosed(() => { this.#open = false }) // Also what makes the library let go of it.
   }
@@ -157,15 +175,6 @@ function theOneSection (): Video {
   const section = new nodeDataChannel.Video('0', 'SendRecv')
   section.addH264Codec(96)
   return section
-}
-
-/** The one video section that libdatachannel believes in. */
-function describe ({ ufrag, pwd, fingerprint }: TransportParameters, setup: 'active' | 'passive', candidates: readonly string[] = []): string {
-  return [
-    'v=0', 'o=- 1 1 IN IP4 0.0.0.0', 's=-', 't=0 0', 'a=group:BUNDLE 0',
-    'm=video 9 UDP/TLS/RTP/SAVPF 96', 'c=IN IP4 0.0.0.0', 'a=mid:0', 'a=sendrecv', 'a=rtcp-mux', 'a=rtpmap:96 H264/90000',
-    `a=ice-ufrag:${ufrag}`, `a=ice-pwd:${pwd}`, `a=fingerprint:${fingerprint.algorithm} ${fingerprint.value}`, `a=setup:${setup}`, ...candidates, ''
-  ].join('\r\n')
 }
 
 function fingerprintOf (sdp: string): TransportParameters['fingerprint'] {
