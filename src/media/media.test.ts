@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { survives } from '../../test/support/mutate.ts'
 import { ProtocolError } from '../lib/errors.ts'
 import type { CodecName } from './codec.ts'
 import { startsKeyframe } from './keyframes.ts'
@@ -17,6 +18,12 @@ const packets = [
   { name: 'only padding', hex: 'a0e0fffefffffff0deadbeef 00000004', fields, payload: '', extensions: {} },
   { name: 'one-byte extensions', hex: '90e0fffefffffff0deadbeef bede0002 10aa 00 21bbcc 0000 ff', fields, payload: 'ff', extensions: { 1: 'aa', 2: 'bbcc', 3: undefined } },
   { name: 'one-byte, stopped by 15', hex: '90e0fffefffffff0deadbeef bede0001 f010aa00 ff', fields, payload: 'ff', extensions: { 1: undefined } },
+  { name: 'one-byte, stopped by padding that claims a length', hex: '90e0fffefffffff0deadbeef bede0002 10aa 01bbcc 20dd 00 ff', fields, payload: 'ff', extensions: { 1: 'aa', 2: undefined } },
+  { name: 'one-byte, the longest value', hex: '90e0fffefffffff0deadbeef bede0005 1f000102030405060708090a0b0c0d0e0f 000000 ff', fields, payload: 'ff', extensions: { 1: '000102030405060708090a0b0c0d0e0f' } },
+  { name: 'two-byte, an id whose length is missing', hex: '90e0fffefffffff0deadbeef 10000001 000000 07 01aa', fields, payload: '01aa', extensions: { 7: undefined } },
+  { name: 'two-byte, ids above 15, with application bits', hex: '90e0fffefffffff0deadbeef 10050002 0f01aa ff02bbcc 00 ff', fields, payload: 'ff', extensions: { 15: 'aa', 255: 'bbcc', 0: undefined } },
+  { name: 'a profile nobody knows', hex: '90e0fffefffffff0deadbeef abcd0001 10aa0000 ff', fields, payload: 'ff', extensions: { 1: undefined } },
+  { name: 'an empty block', hex: '90e0fffefffffff0deadbeef bede0000 ff', fields, payload: 'ff', extensions: { 1: undefined } },
   { name: 'two-byte extensions', hex: '90e0fffefffffff0deadbeef 10000002 0100 0202bbcc 0000 ff', fields, payload: 'ff', extensions: { 1: '', 2: 'bbcc' } },
   { name: 'an extension longer than its block', hex: '90e0fffefffffff0deadbeef bede0001 1faabbcc ff', fields, payload: 'ff', extensions: { 1: undefined } }
 ]
@@ -42,6 +49,21 @@ test('every cut of every packet is refused or readable', () => {
       for (let id = 0; id < 16; id++) packet.extension(id)
     }
   }
+})
+
+test('mutated packets are refused, or every field of them lies within', () => {
+  survives(bytes => {
+    const packet = RtpPacket.parse(bytes)
+    const { headerLength, paddingLength, payload, marker, sequenceNumber, timestamp, ssrc, payloadType } = packet
+    assert.equal(headerLength + payload.length + paddingLength, bytes.length)
+    assert.ok(sequenceNumber <= 0xffff && timestamp <= 0xffffffff && ssrc <= 0xffffffff && payloadType <= 127 && typeof marker === 'boolean')
+    for (let id = 0; id < 256; id++) {
+      const value = packet.extension(id)
+      assert.ok(value === undefined || (value.length <= 255 && value.byteOffset + value.length <= bytes.byteOffset + headerLength), `extension ${id}`)
+    }
+    for (const name of ['H264', 'H265', 'VP8', 'VP9', 'AV1'] as const) startsKeyframe(name, packet)
+    assert.ok(packet.rewrite({ sequenceNumber: 1 }).payload.equals(payload))
+  }, packets.map(({ hex }) => bytesOf(hex)))
 })
 
 test('build and rewrite print what parse reads', () => {

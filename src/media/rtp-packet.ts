@@ -82,7 +82,7 @@ export class RtpPacket {
       const head = this.bytes[at]!
       if (head === 0) { at++; continue } // Padding between elements.
       const elementId = oneByte ? head >> 4 : head
-      if (oneByte && elementId === 15) return undefined // RFC 8285 section 4.2: stop here.
+      if (oneByte && (elementId === 15 || elementId === 0)) return undefined // RFC 8285 section 4.2: stop here; padding has no length.
       const length = oneByte ? (head & 0x0f) + 1 : this.bytes[at + 1] ?? 0
       const value = at + (oneByte ? 1 : 2)
       if (value + length > end) return undefined
