@@ -1,5 +1,7 @@
 /** Room that a layer needs above its own bitrate: it varies. */
 const HEADROOM = 1.1
+/** A probe is asked for a little more, so that what it has shown still suffices when the layer, or what is sent beside it, has grown a little. */
+const PROBED_HEADROOM = 1.2
 /** A layer is tried after all went well for so long (ms); each failure doubles the wait. */
 const FIRST_TRIAL_MS = 10_000
 const LONGEST_WAIT_MS = 80_000
@@ -49,10 +51,10 @@ export class LayerChooser {
   /** When a better layer was chosen, last (ms). */
   get raisedAt (): number { return this.#raisedAt }
 
-  /** bit/s for which the next better layer would be chosen; undefined where there is none. */
+  /** bit/s with which the next better layer would be chosen for sure; undefined where there is none. */
   wanted (bitrates: readonly number[]): number | undefined {
     const next = bitrates[this.layer + 1]
-    return next === undefined ? undefined : next * HEADROOM
+    return next === undefined ? undefined : next * PROBED_HEADROOM
   }
 
   #raise (next: number, budget: number | undefined, now: number, tries: boolean): void {
