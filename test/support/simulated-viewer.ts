@@ -1,5 +1,6 @@
 import { Downlink } from '../../src/legs/webrtc/downlink.ts'
 import { Outlet } from '../../src/legs/webrtc/outlet.ts'
+import { ReceiveEstimator } from '../../src/media/bandwidth/receive-estimator.ts'
 import { codec, opus } from '../../src/media/codec.ts'
 import { RtpPacket } from '../../src/media/rtp-packet.ts'
 import { TransportArrivals } from '../../src/media/transport-arrivals.ts'
@@ -29,6 +30,8 @@ export type Link = {
   readonly jitterMs?: number
   readonly queueMs?: number
   readonly seed?: number
+  /** The viewer reports no arrivals, and says what it believes fits. */
+  readonly remb?: boolean
 }
 
 /** What one second was like. */
@@ -48,7 +51,9 @@ export class SimulatedViewer {
   readonly #keyframesDue = new Set<Track>()
   readonly #sequenceNumbers = new Map<Track, number>()
   readonly #arrivals = new TransportArrivals()
-  #inFlight: { at: number, number: number }[] = []
+  readonly #estimator = new ReceiveEstimator()
+  #inFlight: { at: number, number: number, sentAt: number, bytes: number }[] = []
+  #lost = 0
   readonly #link: Link
   readonly #chance: () => number
   #linkFreeAt = 0
@@ -106,16 +111,25 @@ export class SimulatedViewer {
     const due = this.#inFlight.filter(({ at }) => at <= now)
     if (due.length === 0) return
     this.#inFlight = this.#inFlight.filter(({ at }) => at > now)
-    for (const { at, number } of due) this.#arrivals.add(number, at)
+    for (const { at, number, sentAt, bytes } of due) {
+      this.#arrivals.add(number, at)
+      this.#estimator.add(sentAt, bytes, at)
+    }
   }
 
   #report (): void {
+    if (this.#link.remb) { this.#estimate(); return }
     const feedback = this.#arrivals.take(1, 2)
     if (!feedback) return
     this.#clock.after(TRANSIT_MS, () => {
       this.#downlink.hear(feedback)
       this.#downlink.steer(this.outlets)
     })
+  }
+
+  #estimate (): void {
+    const bitrate = this.#estimator.take(this.#lost, this.#clock.now())
+    if (bitrate !== undefined) this.#clock.after(TRANSIT_MS, () => this.#downlink.hearBitrate(bitrate))
   }
 
   #playSound (n: number): void {
@@ -163,7 +177,8 @@ export class SimulatedViewer {
       if (lost) this.#soundLost++
       else this.#soundDelayMs = Math.max(this.#soundDelayMs, through - this.#clock.now())
     }
-    if (!lost) this.#inFlight.push({ at: through + TRANSIT_MS + this.#chance() * (this.#link.jitterMs ?? 0), number: packet.extension(NUMBER_ID)!.readUInt16BE(0) })
+    if (lost) this.#lost++
+    else this.#inFlight.push({ sentAt: this.#clock.now(), bytes: packet.bytes.length, at: through + TRANSIT_MS + this.#chance() * (this.#link.jitterMs ?? 0), number: packet.extension(NUMBER_ID)!.readUInt16BE(0) })
     return true
   }
 

@@ -60,3 +60,13 @@ for (const { name, link, layers, switches, longestDelay, lost = 0.01 } of rows) 
     assert.ok(missing <= lost, `${missing.toFixed(4)} of the sound lost`)
   })
 }
+
+/** Layers by what the viewer says alone. Nothing can be found out but by trying, less often each time it fails. */
+for (const [name, capacity, layer, switches] of [['300 kbit/s', 300_000, 0, 9], ['1 Mbit/s', 1_000_000, 1, 9], ['3 Mbit/s', 3_000_000, 2, 0]] as const) {
+  test(`a link of ${name}, to a viewer that says what fits`, () => {
+    const viewer = new SimulatedViewer({ capacity: always(capacity), jitterMs: 5, remb: true }).run(SECONDS)
+    const course = viewer.seconds.map(second => second.layer).join('')
+    assert.ok(viewer.seconds.slice(SETTLED_AFTER_S).filter(second => second.layer === layer).length >= 0.9 * (SECONDS - SETTLED_AFTER_S), course)
+    assert.ok(viewer.switches <= switches, `${viewer.switches} switches: ${course}`)
+  })
+}

@@ -66,6 +66,15 @@ test('heavy loss lowers the estimate, a little does not', () => {
   assert.ok(Math.abs(estimator.lossFraction - 0.3) < 0.2)
 })
 
+test('what is lost before anything was measured says nothing, and an estimate below what goes through calmly is corrected', () => {
+  const estimator = new BandwidthEstimator()
+  estimator.take(Array.from({ length: 40 }, (_, i) => ({ sentAt: i, arrivedAt: i < 5 ? i + 20 : undefined, bytes: PACKET_BYTES })), 50)
+  assert.equal(estimator.bitrate, undefined)
+  estimator.bitrate = 30_000
+  run(estimator, { capacity: 10_000_000 }, () => 400_000, 4, seeded(1), 1000)
+  assert.ok(estimator.bitrate > 300_000, `${estimator.bitrate} bit/s`)
+})
+
 test('a path that widens is used again', () => {
   const estimator = new BandwidthEstimator()
   run(estimator, { capacity: 300_000 }, () => estimator.bitrate ?? 1_000_000, 5)

@@ -18,6 +18,8 @@ const LOSS_INTERVAL_MS = 300
 /** Over which the received bitrate is measured. */
 const RATE_WINDOW_MS = 500
 const BACK_OFF_INTERVAL_MS = 300
+/** What has come through for so long (ms) without a sign of trouble does fit. */
+const CALM_MS = 2000
 
 /** What became of one packet; each side's clock in ms. */
 type Fate = {
@@ -77,7 +79,7 @@ export class BandwidthEstimator {
     this.#lossFraction = this.#lost / this.#seen
     this.#seen = this.#lost = 0
     this.#lossAt = now
-    if (this.#lossFraction <= HIGH_LOSS) return
+    if (this.#lossFraction <= HIGH_LOSS || this.received === 0) return // So much is lost; of how much, nobody knows yet.
     // What came through did come through: who sends more than this says is not told to send ever less.
     this.#set(Math.min(this.bitrate ?? Infinity, Math.max((this.bitrate ?? 0) * (1 - this.#lossFraction / 2), this.received * BACK_OFF)))
   }
@@ -93,7 +95,9 @@ export class BandwidthEstimator {
     this.#updatedAt = now
     if (this.bitrate === undefined || this.usage !== 'normal' || this.#lossFraction > LOW_LOSS) return
     const proven = rateOf(this.#arrivals.filter(arrival => !arrival.disturbed)) * PROVEN_FACTOR + PROVEN_EXTRA // A probe proves what it finds, no more.
-    this.#set(Math.max(this.bitrate, Math.min(this.bitrate * GROWTH_PER_SECOND ** (passed / 1000), proven)))
+    const grown = Math.min(this.bitrate * GROWTH_PER_SECOND ** (passed / 1000), proven)
+    const fits = now - this.#backedOffAt > CALM_MS ? this.received * BACK_OFF : 0
+    this.#set(Math.max(this.bitrate, grown, fits))
   }
 
   #set (bitrate: number): void { this.bitrate = Math.min(MAX_BITRATE, Math.max(MIN_BITRATE, bitrate)) }
