@@ -75,6 +75,7 @@ const offers: Row[] = [
   { name: 'a short password for ICE', offer: session('0') + audio(0).replace(/a=ice-pwd.*/, 'a=ice-pwd:secret'), code: 'unprocessable_sdp', says: /ice-pwd/, field: 'a=ice-pwd', expected: /22 to 256/ },
   { name: 'no fingerprint', offer: session('0') + audio(0).replace(/a=fingerprint.*\r\n/, ''), code: 'unprocessable_sdp', says: /fingerprint/, field: 'a=fingerprint', expected: /sha-256/ },
   { name: 'a hash that is none', offer: session('0') + audio(0).replace('sha-256', 'md5'), code: 'unprocessable_sdp', says: /fingerprint/, field: 'a=fingerprint', expected: /sha-256/ },
+  { name: 'a fingerprint cut short', offer: session('0') + audio(0).replace(':AA\r\n', '\r\n'), code: 'unprocessable_sdp', says: /fingerprint/, field: 'a=fingerprint', expected: /sha-256/ },
   { name: 'an impossible setup', offer: session('0') + audio(0).replace('actpass', 'holdconn'), code: 'unprocessable_sdp', says: /holdconn/, field: 'a=setup', expected: /actpass/ },
   { name: 'RTCP on another port', offer: session('0') + audio(0).replace('a=rtcp-mux\r\n', ''), code: 'unprocessable_sdp', says: /rtcp-mux/, field: 'a=rtcp-mux', expected: /each section/ },
   { name: 'media outside the bundle', offer: session('0') + audio(0) + audio(1).replace('m=audio', 'm=video'), code: 'unprocessable_sdp', says: /BUNDLE/, field: 'a=group:BUNDLE', expected: /0 1/ },

@@ -13,8 +13,9 @@ const MAX_PAYLOAD_TYPES = 128
 const MAX_CANDIDATES = 64
 
 const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,64}$/
-const FINGERPRINT = /^([0-9A-Fa-f]{2}:){15,63}[0-9A-Fa-f]{2}$/
-const HASHES = new Set(['sha-1', 'sha-224', 'sha-256', 'sha-384', 'sha-512'])
+const FINGERPRINT = /^([0-9A-F]{2}:)+[0-9A-F]{2}$/
+/** Bytes of each hash (RFC 8122 section 5). */
+const HASHES = new Map([['sha-1', 20], ['sha-224', 28], ['sha-256', 32], ['sha-384', 48], ['sha-512', 64]])
 /** What RFC 3551 says where SDP is silent. */
 const staticPayloadTypes: Readonly<Record<number, { name: string, clockRate: number }>> = {
   0: { name: 'pcmu', clockRate: 8000 },
@@ -192,7 +193,8 @@ function transport (session: SessionDescription, media: MediaDescription): Trans
   const fingerprint = media.fingerprint ?? session.fingerprint
   const algorithm = String(fingerprint?.type ?? '').toLowerCase()
   const value = String(fingerprint?.hash ?? '').toUpperCase()
-  if (!HASHES.has(algorithm) || !FINGERPRINT.test(value)) throw refuse('“a=fingerprint” is missing or malformed: only DTLS-SRTP is accepted', 'a=fingerprint', `one of ${[...HASHES].join(', ')}, and its value in hex with colons`)
+  const bytes = HASHES.get(algorithm)
+  if (bytes === undefined || value.length !== bytes * 3 - 1 || !FINGERPRINT.test(value)) throw refuse('“a=fingerprint” is missing or malformed: only DTLS-SRTP is accepted', 'a=fingerprint', `one of ${[...HASHES.keys()].join(', ')}, and its value in hex with colons`)
   const setup = String(media.setup ?? session.setup ?? 'actpass')
   if (setup !== 'actpass' && setup !== 'active' && setup !== 'passive') throw refuse(`“a=setup:${setup.slice(0, 16)}” cannot be answered`, 'a=setup', 'actpass, active or passive')
   return { ufrag, pwd, fingerprint: { algorithm, value }, setup: setup satisfies DtlsSetup }

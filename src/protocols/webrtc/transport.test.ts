@@ -3,7 +3,9 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'node:test'
+import { mutated } from '../../../test/support/mutate.ts'
 import { RawPeer } from '../../../test/support/raw-peer.ts'
+import { AppError } from '../../lib/errors.ts'
 import { RtpPacket } from '../../media/rtp-packet.ts'
 import { printAnswer } from './sdp-answer.ts'
 import { parseOffer } from './sdp-offer.ts'
@@ -95,4 +97,32 @@ test('a port in use is the system’s error; a closed hub gives its port back', 
     await using hub = await TransportHub.open({ port, bindAddress: '127.0.0.1' })
     assert.equal(hub.port, port)
   }
+})
+
+test('mutated offers that can be read are accepted by the library, or refused with a reason', async () => {
+  await using hub = await open()
+  await using peer = await RawPeer.create()
+  const lines = peer.offer.split('\r\n')
+  const transportLines = lines.filter(line => /^a=(ice|fingerprint|setup|candidate)/.test(line))
+  let accepted = 0
+  let refused = 0
+  // Only what the library is told is damaged: the rest it never sees.
+  for (const bytes of mutated(transportLines.map(line => Buffer.from(line)), { count: 1500, seed: 3 })) {
+    const name = /^a=[a-z-]+/.exec(bytes.toString('latin1'))?.[0]
+    const text = lines.map(line => name !== undefined && line.startsWith(name) ? bytes.toString('latin1') : line).join('\r\n')
+    try {
+      const transport = hub.accept(parseOffer(text).transport, '127.0.0.1')
+      accepted++
+      await transport.close()
+    } catch (error) {
+      assert.ok(error instanceof AppError && error.code === 'unprocessable_sdp', error instanceof Error ? error.stack : String(error))
+      refused++
+    }
+  }
+  for (const fingerprint of [`sha-1 ${Array(32).fill('AB').join(':')}`, `sha-256 ${Array(20).fill('AB').join(':')}`, `sha-512 ${Array(64).fill('AB').join(':')}`]) {
+    const text = peer.offer.replaceAll(/a=fingerprint:.*/g, `a=fingerprint:${fingerprint}`)
+    await assert.doesNotReject(async () => { try { await hub.accept(parseOffer(text).transport, '127.0.0.1').close() } catch (error) { assert.ok(error instanceof AppError, String(error)) } })
+  }
+  assert.ok(accepted > 100 && refused > 100, `${accepted} accepted, ${refused} refused`)
+  assert.equal(hub.transports, 0)
 })

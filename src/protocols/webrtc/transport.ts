@@ -57,10 +57,15 @@ export class Transport implements AsyncDisposable {
     this.#connection.onTrack(track => this.#carry(track))
     this.#connection.onStateChange(state => this.#changed(state))
     const weAre = remote === undefined ? 'actpass' : remote.setup === 'active' ? 'passive' : 'active'
-    if (remote === undefined) this.#carry(this.#connection.addTrack(theOneSection()))
-    else this.#connection.setRemoteDescription(describe(remote, weAre === 'active' ? 'passive' : 'active'), 'offer')
     const credentials = newCredentials()
-    this.#connection.setLocalDescription(remote === undefined ? 'offer' : 'answer', { iceUfrag: credentials.ufrag, icePwd: credentials.pwd })
+    try {
+      if (remote === undefined) this.#carry(this.#connection.addTrack(theOneSection()))
+      else this.#connection.setRemoteDescription(describe(remote, weAre === 'active' ? 'passive' : 'active'), 'offer')
+      this.#connection.setLocalDescription(remote === undefined ? 'offer' : 'answer', { iceUfrag: credentials.ufrag, icePwd: credentials.pwd })
+    } catch (error) {
+      this.#connection.close() // Nobody else holds it, and an open one is never let go of.
+      throw error
+    }
     const own = this.#connection.localDescription()?.sdp ?? ''
     this.local = { ...credentials, fingerprint: fingerprintOf(own), setup: weAre }
     this.candidates = [...own.matchAll(/^a=(candidate:.*)$/gm)].map(([, line = '']) => parseCandidate(line)).filter(candidate => candidate !== undefined)
