@@ -86,8 +86,25 @@ test('arrivals become feedback that reads back the same, with what did not come'
   assert.deepEqual(parseRtcp(printRtcp([first])), [first])
   const [a, b, lost, late, d] = first.arrivals
   assert.deepEqual([first.base, b! - a!, lost, late! - a!, d! - a!], [0xfffe, 6, undefined, 164, 160])
-  arrivals.add(0, start + 50) // Told about already.
+  assert.equal(arrivals.take(1, 2), undefined, 'nothing new')
   arrivals.add(3, start + 60)
   const second = arrivals.take(1, 2)!
   assert.deepEqual([second.base, second.feedback, second.arrivals.length], [3, 1, 1])
+})
+
+test('a packet that comes after it was told to be lost is told anew, and nobody else seems lost by that', () => {
+  const arrivals = new TransportArrivals()
+  for (const [sequenceNumber, ms] of [[0xfffe, 1000], [0, 1010], [1, 1012]] as const) arrivals.add(sequenceNumber, ms)
+  assert.equal(arrivals.take(1, 2)!.arrivals[1], undefined)
+  arrivals.add(0xffff, 1020)
+  arrivals.add(0xffff, 1030) // Twice.
+  arrivals.add(2, 1040)
+  const { base, arrivals: again } = arrivals.take(1, 2)!
+  assert.deepEqual([base, again.map(time => time! - again[0]!)], [0xffff, [0, -40, -32, 80]])
+  arrivals.add(3, 1060)
+  assert.deepEqual([arrivals.take(1, 2)!.base], [3], 'each is told once')
+  for (let i = 4; i < 1000; i++) arrivals.add(i, 1100 + i)
+  arrivals.take(1, 2)
+  arrivals.add(10, 2200)
+  assert.equal(arrivals.take(1, 2), undefined, 'that was too long ago')
 })

@@ -63,7 +63,7 @@ export class Downlink implements Disposable {
   hear (feedback: TransportFeedback): void {
     this.#reported = true
     const fates = this.ledger.settle(feedback)
-    for (const { arrivedAt } of fates) this.#bursts.add(arrivedAt === undefined)
+    for (const { arrivedAt, late } of fates) if (!late) this.#bursts.add(arrivedAt === undefined)
     const now = this.#clock.now()
     this.#estimator.take(fates, now, sentAt => this.#probing.disturbs(sentAt))
     const proven = this.#probing.take(fates, now)

@@ -91,6 +91,20 @@ test('the ledger settles each packet once, over the wrap of its numbers', () => 
   const feedback = { type: 'transport-cc', sender: 1, media: 2, feedback: 0, base, arrivals: [40, undefined, 44] } as const
   assert.deepEqual(ledger.settle(feedback).map(({ sentAt, arrivedAt }) => [sentAt, arrivedAt]), [[69_998, 10], [69_999, undefined]])
   assert.deepEqual(ledger.settle(feedback), [])
+  const late = { ...feedback, arrivals: [40, 48, 44] }
+  assert.deepEqual(ledger.settle(late).map(({ sentAt, arrivedAt, late: isLate }) => [sentAt, arrivedAt, isLate]), [[69_999, 12, true]])
+  assert.deepEqual(ledger.settle(late), [])
+})
+
+test('packets that were only overtaken are no loss', () => {
+  const estimator = new BandwidthEstimator()
+  for (let now = 0; now < 3000; now += 50) {
+    const overtaken = { sentAt: now + 20, arrivedAt: undefined, bytes: PACKET_BYTES }
+    const came = Array.from({ length: 4 }, (_, i) => ({ sentAt: now + i * 5, arrivedAt: now + 20 + i * 5, bytes: PACKET_BYTES }))
+    estimator.take([{ ...overtaken, arrivedAt: now, late: true }, ...came, overtaken], now)
+  }
+  assert.equal(estimator.bitrate, undefined)
+  assert.ok(estimator.lossFraction < 0.05, `${estimator.lossFraction}`)
 })
 
 const BITRATES = [150_000, 500_000, 1_500_000]

@@ -28,6 +28,8 @@ type Fate = {
   /** Undefined when it did not come. */
   readonly arrivedAt: number | undefined
   readonly bytes: number
+  /** It came after it had been told to be lost. */
+  readonly late?: true
 }
 
 type Arrival = { readonly at: number, readonly bytes: number, readonly disturbed: boolean }
@@ -60,7 +62,8 @@ export class BandwidthEstimator {
 
   /** @param now milliseconds @param disturbed whether the delay of a packet sent at a time says nothing of the path */
   take (fates: readonly Fate[], now: number, disturbed: (sentAt: number) => boolean = () => false): void {
-    for (const { sentAt, arrivedAt, bytes } of fates) {
+    for (const { sentAt, arrivedAt, bytes, late } of fates) {
+      if (late) { this.#lost = Math.max(0, this.#lost - 1); continue }
       this.#seen++
       if (arrivedAt === undefined) { this.#lost++; continue }
       const isDisturbed = sentAt !== undefined && disturbed(sentAt)
