@@ -11,6 +11,7 @@ import type { ReportBlock, SenderReport } from '../../media/rtcp/packet.ts'
 import { RtpPacket } from '../../media/rtp-packet.ts'
 import type { Track } from '../../room/track.ts'
 import type { PublishedLayers } from './layers.ts'
+import { type ClockSkew, ReportedTime } from './reported-time.ts'
 
 /** However many subscribers want a picture: one request to the publisher in this time. */
 const PICTURE_INTERVAL_MS = 500
@@ -33,26 +34,6 @@ export type IntakeOptions = {
   readonly askForPicture: (ssrc: number) => void
 }
 
-/** No encoder holds one stream back longer than another (ms), and no network. */
-const MAX_DISAGREEMENT_MS = 2000
-
-/**
- * How much the publisher's wall clock is behind ours: found at its first report, and kept, so that all its streams agree.
- *
- * Reports may be wrong: a `webrtcbin` whose program does not handle latency messages counts the time since its start twice, so
- * that its clock seems to jump at each report. One that contradicts the arrival of packets is not believed: the skew is found anew.
- */
-export class ClockSkew {
-  #ms: number | undefined
-
-  /** @param ourWallMs when a packet of that instant came, or would have */
-  toOurs (theirWallMs: number, ourWallMs: number): number {
-    const found = ourWallMs - theirWallMs
-    if (this.#ms === undefined || Math.abs(this.#ms - found) > MAX_DISAGREEMENT_MS) this.#ms = found
-    return theirWallMs + this.#ms
-  }
-}
-
 /** One stream of a publisher, on its way to a track of the room. The track exists from the first packet on. */
 export class Intake implements Disposable {
   readonly ssrc: number
@@ -67,6 +48,7 @@ export class Intake implements Disposable {
   readonly #nacks = new NackGenerator()
   readonly #red: RedReader | undefined
   readonly #frames: WholeFrames | undefined
+  readonly #time: ReportedTime
   #track: Track | undefined
   #pictureAskedAt = -Infinity
   #pictureDue: Disposable | undefined
@@ -80,6 +62,7 @@ export class Intake implements Disposable {
     this.codec = options.codec
     this.rid = options.rid
     this.reception = new Reception(options.codec.clockRate)
+    this.#time = new ReportedTime(options.skew, options.codec.clockRate)
     this.#red = options.opusInRed === undefined ? undefined : new RedReader(options.opusInRed)
     this.#frames = options.codec.kind === 'video' ? new WholeFrames(options.codec.name) : undefined
   }
@@ -147,7 +130,8 @@ export class Intake implements Disposable {
     this.reception.addReport(report, now)
     const theirs = wallOf({ seconds: report.ntpSeconds, fraction: report.ntpFraction })
     const came = wallMs - this.reception.ageOf(report.rtpTimestamp, now)
-    if (this.#track) this.#track.timeReference = { rtpTimestamp: report.rtpTimestamp, wallMs: this.#options.skew.toOurs(theirs, came) }
+    const reference = this.#time.take({ rtpTimestamp: report.rtpTimestamp, wallMs: theirs }, came)
+    if (this.#track) this.#track.timeReference = reference
   }
 
   /** What to ask the publisher for again. Loss beyond repair costs video its picture: then a new one is asked for. */

@@ -12,10 +12,11 @@ import type { Leg, LegContext, LegStats } from '../../room/leg.ts'
 import type { Participant, Room } from '../../room/room.ts'
 import { connected } from './connect.ts'
 import { Demux } from './demux.ts'
-import { ClockSkew, Intake } from './intake.ts'
+import { Intake } from './intake.ts'
 import { PublishedLayers } from './layers.ts'
 import { describePublisher } from './publisher-stats.ts'
 import type { Publishing } from './publishing.ts'
+import { ClockSkew } from './reported-time.ts'
 import type { WebRtcSettings } from './settings.ts'
 
 /** How often gaps are looked for and arrival times reported, in milliseconds. */
