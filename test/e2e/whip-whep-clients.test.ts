@@ -1,43 +1,23 @@
 // Two services of ours connected by our own WHIP and WHEP clients: what is published on one is seen, heard and recorded on the other.
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'node:test'
-import { Recordings } from '../../src/legs/recorder/recordings.ts'
-import { defaultRecorderSettings } from '../../src/legs/recorder/settings.ts'
 import { WhepPullLeg } from '../../src/legs/webrtc/client/whep-pull-leg.ts'
 import { WhipPushLeg } from '../../src/legs/webrtc/client/whip-push-leg.ts'
-import { systemClock } from '../../src/lib/clock.ts'
 import { silentLogger } from '../../src/lib/log.ts'
 import { MediaWorkers } from '../../src/media/worker/pool.ts'
 import { transcodeWith } from '../../src/room/transcode.ts'
-import { analyse, soundOffsets } from '../support/content.ts'
+import { soundOffsets } from '../support/content.ts'
 import { encodedClip } from '../support/encoded.ts'
 import { LiveClip } from '../support/live-clip.ts'
 import { missing } from '../support/peers.ts'
+import { recorded } from '../support/recorded.ts'
 import { until } from '../support/until.ts'
 import { allowing, clientOf, guardedDialer } from '../support/webrtc-clients.ts'
-import { type Edge, openEdge } from '../support/webrtc-edge.ts'
+import { openEdge } from '../support/webrtc-edge.ts'
 
 const RECORD_MS = 8000
 /** Seconds by which sound and picture may differ after a hop: two pictures of the clip. */
 const MAX_OFFSET_S = 0.07
-
-/** Records one participant of an edge's room, and finds flashes and beeps in the file. */
-async function recorded (edge: Edge, participant: string): ReturnType<typeof analyse> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'auralink-clients-'))
-  await using _folder = { async [Symbol.asyncDispose] () { await rm(folder, { recursive: true }) } }
-  const parts = { bridge: edge.bridge, store: { save () {}, delete () {} }, log: silentLogger, clock: systemClock }
-  await using recordings = await Recordings.open({ folder, settings: { ...defaultRecorderSettings, minFreeBytes: 0 } }, parts)
-  const { id } = await recordings.start({ room: 'hall', participant })
-  await sleep(RECORD_MS)
-  const info = await recordings.stop(id)
-  assert.equal(info?.state, 'completed', info?.reason)
-  assert.deepEqual(info.gaps, [])
-  return await analyse((await recordings.file(id))!.path)
-}
 
 test('push by WHIP, pull by WHEP: flashes and beeps arrive in step, over two hops', { skip: missing('ffmpeg'), timeout: 120_000 }, async t => {
   const clip = await encodedClip(60, { size: '320x180', bitrate: 300_000 })
@@ -53,7 +33,7 @@ test('push by WHIP, pull by WHEP: flashes and beeps arrive in step, over two hop
   const pull = new WhepPullLeg({ ...clientOf(third, dialer, { url: `${far.url}/whep/hall?participant=near` }), identity: 'far' })
   const pulling = await third.bridge.admit(pull, { room: 'hall' })
   await until('the pull is live', () => pulling.state === 'active')
-  const [once, twice] = await Promise.all([recorded(far, 'near'), recorded(third, 'far')])
+  const [once, twice] = await Promise.all([recorded(far, 'near', RECORD_MS), recorded(third, 'far', RECORD_MS)])
   for (const [hops, content] of [once, twice].entries()) {
     const offsets = soundOffsets(content).slice(1) // The file may begin in the middle of a flash.
     t.diagnostic(`${hops + 1} hops: ${content.frames} frames, ${content.flashes.length} flashes, ${content.beeps.length} beeps, sound after picture ${offsets.map(s => Math.round(s * 1000)).join(', ')} ms`)
