@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 
 const MIN_NODE = [24, 12]
+/** Programs, or files of what has none, and the packages that bring them. */
 const peers = {
   ffmpeg: 'ffmpeg',
   'gst-launch-1.0': 'gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice',
@@ -14,7 +15,12 @@ const peers = {
   nginx: 'nginx-light libnginx-mod-rtmp',
   'redis-server': 'redis-server',
   turnserver: 'coturn',
-  pg_ctlcluster: 'postgresql'
+  pg_ctlcluster: 'postgresql',
+  janus: 'janus',
+  'whip-client': 'simple-whip-client',
+  tcc: 'tcc',
+  '/usr/lib/python3/dist-packages/aiortc/__init__.py': 'python3-aiortc python3-av',
+  '/usr/lib/python3/dist-packages/gi/overrides/Gst.py': 'python3-gst-1.0 python3-numpy gir1.2-gst-plugins-bad-1.0 gir1.2-gst-plugins-base-1.0'
 }
 
 const stop = message => { console.error(`\n${message}\n`); process.exit(1) }
@@ -102,22 +108,26 @@ function buildConsole () {
   writeFileSync('node_modules/.console', hash(...sources, 'true'))
 }
 
-function onPath (program) {
+function isThere (program) {
+  if (path.isAbsolute(program)) return existsSync(program)
   const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/sbin']
   return folders.some(folder => existsSync(path.join(folder, program)))
 }
 
+/** A file is known by the first package that brings it. */
+const nameOf = program => path.isAbsolute(program) ? peers[program].split(' ')[0] : program
+
 /** As root on Debian or Ubuntu the missing ones are installed; anybody else is told the one line to run. */
 function installPeers () {
-  const missing = Object.keys(peers).filter(program => !onPath(program))
+  const missing = Object.keys(peers).filter(program => !isThere(program))
   if (missing.length === 0) return
   const packages = missing.flatMap(program => peers[program].split(' '))
   const line = `apt-get install -y --no-install-recommends ${packages.join(' ')}`
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) {
-    console.log(`Tests that need ${missing.join(', ')} will be skipped. On Debian or Ubuntu this brings them:\n  sudo ${line}`)
+    console.log(`Tests that need ${missing.map(nameOf).join(', ')} will be skipped. On Debian or Ubuntu this brings them:\n  sudo ${line}`)
     return
   }
-  console.log(`Installing the programs the tests talk to: ${missing.join(', ')} …`)
+  console.log(`Installing the programs the tests talk to: ${missing.map(nameOf).join(', ')} …`)
   // A package that starts its service on installation would take ports and outlive the tests.
   const policy = '/usr/sbin/policy-rc.d'
   const ours = !existsSync(policy)

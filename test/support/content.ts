@@ -38,7 +38,7 @@ export async function analyse (file: string): Promise<Content> {
 }
 
 /** How much later (seconds) than its flash each beep is heard; flashes and beeps without a partner within half a second are left out. */
-export function soundOffsets ({ flashes, beeps }: Content): number[] {
+export function soundOffsets ({ flashes, beeps }: Pick<Content, 'flashes' | 'beeps'>): number[] {
   return flashes.flatMap(flash => {
     const nearest = beeps.reduce((best, beep) => Math.abs(beep - flash) < Math.abs(best - flash) ? beep : best, Infinity)
     return Math.abs(nearest - flash) < 0.5 ? [nearest - flash] : []

@@ -16,8 +16,9 @@ export class Program implements AsyncDisposable {
   #stdout = ''
   #stderr = ''
 
-  constructor (command: string, args: readonly string[]) {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  /** @param env on top of this process's own */
+  constructor (command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
     this.#child = child
     child.stdout.setEncoding('utf8').on('data', (text: string) => { this.#stdout = (this.#stdout + text).slice(-MAX_OUTPUT_CHARACTERS) })
     child.stderr.setEncoding('utf8').on('data', (text: string) => { this.#stderr = (this.#stderr + text).slice(-MAX_OUTPUT_CHARACTERS) })
@@ -28,6 +29,7 @@ export class Program implements AsyncDisposable {
   }
 
   get pid (): number | undefined { return this.#child.pid }
+  get running (): boolean { return this.#child.exitCode === null && this.#child.signalCode === null }
   get stdout (): string { return this.#stdout }
   get stderr (): string { return this.#stderr }
 
