@@ -47,6 +47,7 @@ class Observer:
     def __init__(self):
         self.frames = self.sounds = 0
         self.bright = False
+        self.heard = 0.0
         self.loud_at = -math.inf
 
     def look(self, luma, at):
@@ -60,10 +61,12 @@ class Observer:
         """Samples (-1..1) of one channel, the first of which is heard at that time."""
         self.sounds += 1
         for index in numpy.flatnonzero(numpy.abs(samples) > BEEP_ON):
-            heard = at + index / rate
-            if heard - self.loud_at > QUIET_S:
-                say('beep', at=heard)
-            self.loud_at = heard
+            # By what was heard so far: a busy machine may take its time between two halves of a beep.
+            loud_at = self.heard + index / rate
+            if loud_at - self.loud_at > QUIET_S:
+                say('beep', at=at + index / rate)
+            self.loud_at = loud_at
+        self.heard += len(samples) / rate
 
 
 class Endpoint:

@@ -17,8 +17,9 @@ const encoders: Partial<Record<CodecName, string>> = {
 export const publish: Publish = async (url, { video, audio }) => {
   await using stack = new AsyncDisposableStack()
   const clip = await testClip(60, { size: '320x180', bitrate: 300_000 })
-  // In real time, each stream from the file's start.
-  const source = (kind: 'video' | 'audio', caps: string): string => `filesrc location=${clip} ! flvdemux name=${kind} ${kind}.${kind} ! queue ! decodebin ! clocksync ! ${caps}`
+  // In real time, as a camera: what cannot be sent yet is dropped, not made up for later.
+  const live = 'clocksync ! queue leaky=downstream max-size-time=200000000 max-size-buffers=0 max-size-bytes=0'
+  const source = (kind: 'video' | 'audio', convert: string): string => `filesrc location=${clip} ! flvdemux name=${kind} ${kind}.${kind} ! queue ! decodebin ! ${live} ! ${convert}`
   const caps = (kind: 'video' | 'audio', codec: CodecName, payloadType: number): string => `application/x-rtp,media=${kind},encoding-name=${codec.toUpperCase()},payload=${payloadType}`
   const client = stack.use(new Program('whip-client', [
     '-u', url, '-o',

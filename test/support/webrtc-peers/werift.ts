@@ -13,6 +13,8 @@ import { until } from '../until.ts'
 import type { Codecs, Publish, Watch } from './peer.ts'
 
 const FPS = 30
+/** The recorder begins when it knows from sender reports which sound belongs to which picture. */
+const LEAD_S = 2
 const codecParameters: Partial<Record<CodecName, () => RTCRtpCodecParameters>> = { H264: useH264, VP8: useVP8, VP9: useVP9, AV1: useAV1, opus: useOPUS, PCMU: usePCMU, PCMA: usePCMA }
 /** It answers no request for a keyframe: there is one each second. */
 const encoders: Partial<Record<CodecName, string[]>> = {
@@ -88,7 +90,7 @@ export const watch: Watch = async (url, codecs) => {
   const leave = await negotiate(peer, url)
   const owned = stack.move()
   return {
-    watchedS: async () => pictures / FPS,
+    watchedS: async () => pictures / FPS - LEAD_S,
     async leave () {
       await recorder.stop()
       await leave()
