@@ -6,6 +6,8 @@ const MAX_DISAGREEMENT_MS = 2000
 /** Between two reports a stream's timestamps and its sender's clock go on together: within what a busy sender errs, and a share of the time between. */
 const MAX_ERROR_MS = 200
 const MAX_ERROR_SHARE = 0.25
+/** In a row; then the reports are not believed. */
+const MAX_CONTRADICTIONS = 2
 
 /**
  * How much the publisher's wall clock is behind ours: found at its first report, and kept, so that all its streams agree. Found
@@ -25,12 +27,15 @@ export class ClockSkew {
 /**
  * What the sender reports of one stream say of its time, on our clock, as far as they can be believed. Some cannot: a `webrtcbin`
  * whose program does not handle latency messages (Meetecho's WHIP client is one) gives timestamps that run twice as fast as its
- * clock. Then packets are of when they came: the same measure for all streams of such a publisher.
+ * clock. Then packets are of when they came: the same measure for all streams of such a publisher. A report that contradicts the
+ * one before is no proof of that: a sender may begin anew, and go on from there.
  */
 export class ReportedTime {
   readonly #skew: ClockSkew
   readonly #clockRate: number
   #last: TimeReference | undefined
+  #reference: TimeReference | undefined
+  #contradictions = 0
 
   constructor (skew: ClockSkew, clockRate: number) {
     this.#skew = skew
@@ -39,9 +44,12 @@ export class ReportedTime {
 
   /** @param reported as the publisher's clock has it @param ourWallMs when a packet of that timestamp came, or would have */
   take (reported: TimeReference, ourWallMs: number): TimeReference {
-    const believed = this.#continues(reported)
+    this.#contradictions = this.#continues(reported) ? 0 : this.#contradictions + 1
     this.#last = reported
-    return { rtpTimestamp: reported.rtpTimestamp, wallMs: believed ? this.#skew.toOurs(reported.wallMs, ourWallMs) : ourWallMs }
+    const { rtpTimestamp, wallMs } = reported
+    if (this.#reference === undefined || this.#contradictions === 0) this.#reference = { rtpTimestamp, wallMs: this.#skew.toOurs(wallMs, ourWallMs) }
+    else if (this.#contradictions >= MAX_CONTRADICTIONS) this.#reference = { rtpTimestamp, wallMs: ourWallMs }
+    return this.#reference
   }
 
   #continues ({ rtpTimestamp, wallMs }: TimeReference): boolean {
