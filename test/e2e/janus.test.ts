@@ -29,6 +29,8 @@ const ROOM = 1
 const WATCH_MS = 8000
 /** Seconds by which sound and picture may differ after the way through Janus: two pictures of the clip. */
 const MAX_OFFSET_S = 0.07
+/** Of a flash or beep against the one before: a machine that stands still delays what is transcoded on it. */
+const MAX_JITTER_S = 0.15
 /** Janus sends and receives media on all interfaces but loopback. */
 const ownAddresses = Object.values(networkInterfaces()).flatMap(addresses => addresses?.map(({ address }) => address) ?? [])
 
@@ -113,6 +115,6 @@ function check ({ frames, flashes, beeps, durationS }: Content): void {
   assert.ok(frames > (durationS - 2.5) * 30, `${frames} frames in ${durationS} s`) // The first picture waits for a keyframe.
   for (const times of [flashes, beeps]) {
     const apart = times.slice(1).map((at, index) => at - times[index]!)
-    assert.ok(times.length >= durationS - 3 && apart.every(seconds => Math.abs(seconds - 1) < 0.05), `at ${times.join(' ')}`)
+    assert.ok(times.length >= durationS - 3 && apart.every(seconds => Math.abs(seconds - 1) < MAX_JITTER_S), `at ${times.join(' ')}`)
   }
 }

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { CodecName } from '../../../src/media/codec.ts'
 import { Program, testClip } from '../ffmpeg.ts'
+import { until } from '../until.ts'
 import type { Publish } from './peer.ts'
 
+const CONNECTED_WITHIN_MS = 60_000
 const encoders: Partial<Record<CodecName, string>> = {
   H264: 'x264enc tune=zerolatency speed-preset=ultrafast bitrate=400 key-int-max=30 ! video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1 pt=96',
   H265: 'x265enc tune=zerolatency speed-preset=ultrafast bitrate=400 key-int-max=30 option-string=open-gop=0 ! rtph265pay config-interval=-1 pt=96',
@@ -26,6 +28,10 @@ export const publish: Publish = async (url, { video, audio }) => {
     '-V', `${source('video', 'videoconvert')} ! ${encoders[video]} ! queue ! ${caps('video', video, 96)}`,
     '-A', `${source('audio', 'audioconvert ! audioresample')} ! ${encoders[audio]} ! queue ! ${caps('audio', audio, 111)}`
   ], { LD_LIBRARY_PATH: await withoutUpnp(stack) }))
+  await until('whip-client is connected', () => {
+    assert.ok(client.running, `whip-client ended: ${client.stdout.slice(-2000)}${client.stderr.slice(-2000)}`)
+    return client.stdout.includes('PeerConnection connected')
+  }, CONNECTED_WITHIN_MS)
   const owned = stack.move()
   return {
     async leave () {
