@@ -10,7 +10,7 @@ import type { Publish } from './peer.ts'
 const CONNECTED_WITHIN_MS = 60_000
 const encoders: Partial<Record<CodecName, string>> = {
   H264: 'x264enc tune=zerolatency speed-preset=ultrafast bitrate=400 key-int-max=30 ! video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1 pt=96',
-  H265: 'x265enc tune=zerolatency speed-preset=ultrafast bitrate=400 key-int-max=30 option-string=open-gop=0 ! rtph265pay config-interval=-1 pt=96',
+  H265: 'x265enc tune=zerolatency speed-preset=ultrafast bitrate=400 key-int-max=30 option-string=open-gop=0:pools=none:frame-threads=1 ! rtph265pay config-interval=-1 pt=96',
   VP8: 'vp8enc deadline=1 cpu-used=8 target-bitrate=400000 keyframe-max-dist=30 ! rtpvp8pay pt=96',
   opus: 'opusenc ! rtpopuspay pt=111'
 }

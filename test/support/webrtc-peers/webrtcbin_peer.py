@@ -19,7 +19,7 @@ VIDEO_SOURCE = f'appsrc name=video is-live=true format=time caps=video/x-raw,for
 AUDIO_SOURCE = f'appsrc name=audio is-live=true format=time caps=audio/x-raw,format=S16LE,layout=interleaved,channels=1,rate={RATE} ! queue ! audioconvert ! audioresample'
 ENCODERS = {
     'H264': 'x264enc tune=zerolatency speed-preset=ultrafast bitrate=400 key-int-max=60 ! video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1 aggregate-mode=zero-latency',
-    'H265': 'x265enc tune=zerolatency speed-preset=ultrafast bitrate=400 key-int-max=60 option-string=open-gop=0 ! rtph265pay config-interval=-1 aggregate-mode=zero-latency',
+    'H265': 'x265enc tune=zerolatency speed-preset=ultrafast bitrate=400 key-int-max=60 option-string=open-gop=0:pools=none:frame-threads=1 ! rtph265pay config-interval=-1 aggregate-mode=zero-latency',
     'VP8': 'vp8enc deadline=1 cpu-used=8 target-bitrate=400000 keyframe-max-dist=60 ! rtpvp8pay picture-id-mode=15-bit',
     'VP9': 'vp9enc deadline=1 cpu-used=8 target-bitrate=400000 keyframe-max-dist=60 ! rtpvp9pay picture-id-mode=15-bit',
     'opus': 'opusenc ! rtpopuspay', 'PCMU': 'mulawenc ! rtppcmupay', 'PCMA': 'alawenc ! rtppcmapay', 'G722': 'avenc_g722 ! rtpg722pay'
