@@ -1,4 +1,5 @@
 import type { CodecName } from './codec.ts'
+import { startsVp9KeyPicture } from './payload/vp9-descriptor.ts'
 import type { RtpPacket } from './rtp-packet.ts'
 
 /**
@@ -49,13 +50,10 @@ function vp8 (payload: Buffer): boolean {
   return at < payload.length && (payload[at]! & 1) === 0
 }
 
-/** RFC 9628 section 4.2: begins a frame (B) that is not inter-picture predicted (P). */
-const vp9 = (payload: Buffer): boolean => payload.length > 0 && (payload[0]! & 0x48) === 0x08
-
 /** AV1 RTP specification, section 4.4: the N bit starts a new coded video sequence. */
 const av1 = (payload: Buffer): boolean => payload.length > 0 && (payload[0]! & 0x88) === 0x08
 
-const detectors: Partial<Record<CodecName, (payload: Buffer) => boolean>> = { H264: h264, H265: h265, VP8: vp8, VP9: vp9, AV1: av1 }
+const detectors: Partial<Record<CodecName, (payload: Buffer) => boolean>> = { H264: h264, H265: h265, VP8: vp8, VP9: startsVp9KeyPicture, AV1: av1 }
 
 /** Whether decoding can begin with this packet. Always true for audio. */
 export function startsKeyframe (codec: CodecName, packet: RtpPacket): boolean {
