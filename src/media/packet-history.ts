@@ -1,7 +1,13 @@
 import type { RtpPacket } from './rtp-packet.ts'
 
 /** What was sent, enough of it to send it again: the source packet is shared by all subscribers, the numbers are this one's. */
-export type SentPacket = { readonly packet: RtpPacket, readonly sequenceNumber: number, readonly timestamp: number }
+export type SentPacket = {
+  readonly packet: RtpPacket
+  readonly sequenceNumber: number
+  readonly timestamp: number
+  /** Of its dependency descriptor, if it has one. */
+  readonly frameNumber: number
+}
 
 export type HistoryLimits = {
   /** A power of two. At 2.5 Mbit/s there are 260 packets in a second. */
@@ -20,6 +26,7 @@ export class PacketHistory {
   readonly #packets: (RtpPacket | undefined)[]
   readonly #sequenceNumbers: Uint16Array
   readonly #timestamps: Uint32Array
+  readonly #frameNumbers: Uint16Array
   readonly #sentAt: Float64Array
   readonly #resentAt: Float64Array
 
@@ -28,16 +35,18 @@ export class PacketHistory {
     this.#packets = Array.from({ length: limits.packets })
     this.#sequenceNumbers = new Uint16Array(limits.packets)
     this.#timestamps = new Uint32Array(limits.packets)
+    this.#frameNumbers = new Uint16Array(limits.packets)
     this.#sentAt = new Float64Array(limits.packets)
     this.#resentAt = new Float64Array(limits.packets)
   }
 
   /** @param now milliseconds. */
-  add (packet: RtpPacket, sequenceNumber: number, timestamp: number, now: number): void {
+  add ({ packet, sequenceNumber, timestamp, frameNumber }: SentPacket, now: number): void {
     const slot = sequenceNumber & (this.#limits.packets - 1)
     this.#packets[slot] = packet
     this.#sequenceNumbers[slot] = sequenceNumber
     this.#timestamps[slot] = timestamp
+    this.#frameNumbers[slot] = frameNumber
     this.#sentAt[slot] = now
     this.#resentAt[slot] = -Infinity
   }
@@ -56,7 +65,7 @@ export class PacketHistory {
     }
     if (now - this.#resentAt[slot]! < Math.max(this.#limits.resendGapMs, roundTripMs)) return undefined
     this.#resentAt[slot] = now
-    return { packet, sequenceNumber, timestamp: this.#timestamps[slot]! }
+    return { packet, sequenceNumber, timestamp: this.#timestamps[slot]!, frameNumber: this.#frameNumbers[slot]! }
   }
 
   /** As `take`, but for no one who asked: as often as wanted. */
@@ -64,7 +73,7 @@ export class PacketHistory {
     const slot = sequenceNumber & (this.#limits.packets - 1)
     const packet = this.#packets[slot]
     if (!packet || this.#sequenceNumbers[slot] !== sequenceNumber || now - this.#sentAt[slot]! > this.#limits.ms) return undefined
-    return { packet, sequenceNumber, timestamp: this.#timestamps[slot]! }
+    return { packet, sequenceNumber, timestamp: this.#timestamps[slot]!, frameNumber: this.#frameNumbers[slot]! }
   }
 
   clear (): void { this.#packets.fill(undefined) }

@@ -4,8 +4,8 @@ import { type RtpPacket, sequenceDistance, timestampDistance } from './rtp-packe
 const MAX_SEQUENCE_JUMP = 1000
 /** So far may a timestamp jump (s) before the source counts as started anew. */
 const MAX_TIMESTAMP_JUMP_S = 20
-/** Left-out packets whose effect on late ones is still known. */
-const REMEMBERED_SKIPS = 8
+/** Runs of left-out packets whose effect on late ones is still known: of a layer of a scalable stream there is one in each picture. */
+const REMEMBERED_SKIPS = 64
 
 export type RewriterOptions = {
   /** Hz. */
@@ -14,17 +14,22 @@ export type RewriterOptions = {
   readonly firstTimestamp?: number
 }
 
+/** Packets left out one after another, and what was added to the numbers of those before them. */
+type Skip = { readonly from: number, to: number, readonly offsetBefore: number }
+
 const random = (below: number): number => Math.floor(Math.random() * below)
 
 /**
- * Gives the packets of one source after another the numbers of one unbroken stream. Packets that are only padding are left out
- * and leave no gap; a packet that comes late gets the number it would have had. Nothing is copied: the caller prints the
+ * Gives the packets of one source after another the numbers of one unbroken stream. Packets without payload are left out and leave
+ * no gap; a packet that comes late gets the number it would have had, also one without payload: who waits for it shall not. Nothing is copied: the caller prints the
  * packet with the numbers found in `sequenceNumber` and `timestamp`.
  */
 export class Rewriter {
   /** Of the packet accepted last. */
   sequenceNumber: number
   timestamp: number
+  /** How many sources were followed so far. */
+  sources = 0
   readonly #clockRate: number
   #sequenceOffset = 0
   #timestampOffset = 0
@@ -35,7 +40,7 @@ export class Rewriter {
   #newestTimestamp: number
   #lastAt: number | undefined
   #following = false
-  #skips: { from: number, offsetBefore: number }[] = []
+  #skips: Skip[] = []
 
   constructor ({ clockRate, firstSequenceNumber = random(0x8000), firstTimestamp = random(0x1_0000_0000) }: RewriterOptions) {
     this.#clockRate = clockRate
@@ -79,8 +84,8 @@ export class Rewriter {
     if (offset === undefined) return false
     const empty = packet.bytes.length === packet.headerLength + packet.paddingLength
     if (distance > 0) this.#highestSource = packet.sequenceNumber
-    if (empty) {
-      if (distance > 0) this.#skip(packet.sequenceNumber)
+    if (empty && distance > 0) {
+      this.#skip(packet.sequenceNumber)
       return false
     }
     this.#number(packet, offset, now)
@@ -104,6 +109,7 @@ export class Rewriter {
   #begin (packet: RtpPacket): void {
     const source = packet.sequenceNumber
     this.#following = true
+    this.sources++
     this.#firstSource = source
     this.#highestSource = (source - 1) & 0xffff
     this.#newestSourceTimestamp = packet.timestamp
@@ -112,16 +118,19 @@ export class Rewriter {
   }
 
   #skip (sourceSequence: number): void {
-    this.#skips.push({ from: sourceSequence, offsetBefore: this.#sequenceOffset })
+    const last = this.#skips.at(-1)
+    if (last && sequenceDistance(sourceSequence, last.to) === 1) last.to = sourceSequence
+    else this.#skips.push({ from: sourceSequence, to: sourceSequence, offsetBefore: this.#sequenceOffset })
     if (this.#skips.length > REMEMBERED_SKIPS) this.#skips.shift()
     this.#sequenceOffset = (this.#sequenceOffset - 1) & 0xffff
   }
 
-  /** @returns undefined for a packet from before this source was followed: its number belongs to another one. */
+  /** @returns undefined for one that was left out, or from before this source was followed: its number belongs to another one. */
   #offsetOfLate (sourceSequence: number): number | undefined {
     if (sequenceDistance(sourceSequence, this.#firstSource) < 0) return undefined
-    for (const { from, offsetBefore } of this.#skips) {
+    for (const { from, to, offsetBefore } of this.#skips) {
       if (sequenceDistance(sourceSequence, from) < 0) return offsetBefore
+      if (sequenceDistance(sourceSequence, to) <= 0) return undefined
     }
     return this.#sequenceOffset
   }

@@ -25,11 +25,14 @@ export class RtpPacket {
    * MPEG-TS), otherwise 0. RTP itself carries presentation time alone (RFC 6184 section 5.1).
    */
   readonly compositionOffset: number
+  /** AV1's dependency descriptor, where the publisher sends it and somebody may read it: of its header extensions the one that is passed on. */
+  descriptor: Buffer | undefined
 
   /** @param bytes a packet that `isRtp` accepted, or that we wrote. */
-  constructor (bytes: Buffer, compositionOffset = 0) {
+  constructor (bytes: Buffer, compositionOffset = 0, descriptor?: Buffer) {
     this.bytes = bytes
     this.compositionOffset = compositionOffset
+    this.descriptor = descriptor
   }
 
   /** Prints a packet without CSRCs or extensions. */
@@ -100,7 +103,7 @@ export class RtpPacket {
     if (fields.sequenceNumber !== undefined) bytes.writeUInt16BE(fields.sequenceNumber & 0xffff, 2)
     if (fields.timestamp !== undefined) bytes.writeUInt32BE(fields.timestamp >>> 0, 4)
     if (fields.ssrc !== undefined) bytes.writeUInt32BE(fields.ssrc >>> 0, 8)
-    return new RtpPacket(bytes, this.compositionOffset)
+    return new RtpPacket(bytes, this.compositionOffset, this.descriptor)
   }
 }
 

@@ -28,6 +28,18 @@ test('a late packet gets the number it would have had, and padding leaves no gap
   assert.deepEqual(out, [0xfffe, undefined, 0, 0xffff, 1])
 })
 
+test('of a stream of which most is left out, a late packet still gets its number, also when it is of what is left out', () => {
+  const target = rewriter()
+  const emptied = (sequenceNumber: number): RtpPacket => packet(sequenceNumber, 0, '')
+  const numbers = (...packets: RtpPacket[]): (number | undefined)[] => through(target, packets).map(pair => pair?.[0])
+  // Of each ten packets one is sent; 15 and 30 are late.
+  const stream = Array.from({ length: 400 }, (_, i) => i % 10 === 0 ? packet(i, 0) : emptied(i)).filter((_, i) => i !== 15 && i !== 30)
+  const sent = numbers(...stream).filter(number => number !== undefined)
+  assert.deepEqual(sent.map(number => (number - 0xfffe) & 0xffff), Array.from({ length: 40 }, (_, i) => i < 2 ? i : i + 1).flatMap((n, i) => i === 3 ? [] : [n]), 'two gaps')
+  assert.deepEqual(numbers(emptied(15), emptied(14)), [0, undefined], 'its gap is filled, and only that')
+  assert.deepEqual(numbers(packet(30, 0)), [2])
+})
+
 test('a late packet from before a switch is dropped, a switch makes no jump', () => {
   const target = rewriter()
   through(target, [packet(10, 1000), packet(11, 4000)], 100)
@@ -57,7 +69,7 @@ test('random sources: outgoing numbers have exactly the gaps of what was lost on
 
 test('the history gives back what is young, once in a while', () => {
   const history = new PacketHistory({ packets: 8, ms: 100, resendGapMs: 20 })
-  for (let i = 0; i < 10; i++) history.add(packet(i, i), i, i, 0)
+  for (let i = 0; i < 10; i++) history.add({ packet: packet(i, i), sequenceNumber: i, timestamp: i, frameNumber: 0 }, 0)
   assert.equal(history.take(1, 0), undefined, 'overwritten')
   assert.equal(history.take(9, 0)?.timestamp, 9)
   assert.equal(history.take(9, 19), undefined, 'sent again a moment ago')

@@ -1,7 +1,8 @@
 import type { Clock } from '../lib/clock.ts'
+import { FrameNumbers } from './dependency-descriptor.ts'
 import type { ExtensionBlock } from './header-extensions.ts'
 import { ntpOf, roundTripMs as roundTrip } from './ntp.ts'
-import { PacketHistory } from './packet-history.ts'
+import { PacketHistory, type SentPacket } from './packet-history.ts'
 import type { Redundancy } from './redundancy.ts'
 import { Rewriter } from './rewriter.ts'
 import type { ReportBlock, SenderReport } from './rtcp/packet.ts'
@@ -63,8 +64,7 @@ export class RtpSender {
   mostLost = 0
   readonly #options: SenderOptions
   readonly #history = new PacketHistory()
-  /** Bytes before the payload. */
-  readonly #headerBytes: number
+  readonly #frames = new FrameNumbers()
   #payloadBytes = 0
   #resendBudget = MAX_RESEND_BURST
   #rtxSequence = Math.floor(Math.random() * 0x10000)
@@ -73,7 +73,6 @@ export class RtpSender {
   constructor (options: SenderOptions) {
     this.#options = options
     this.ssrc = options.ssrc
-    this.#headerBytes = FIXED_HEADER_BYTES + (options.extensions?.bytes.length ?? 0)
     this.rewriter = new Rewriter({ clockRate: options.clockRate })
   }
 
@@ -96,29 +95,30 @@ export class RtpSender {
   }
 
   #sendNumbered (packet: RtpPacket, timestamp: number, now: number): void {
-    const { sequenceNumber } = this.rewriter
-    this.#history.add(packet, sequenceNumber, timestamp, now)
-    const bytes = this.#printRed(packet, sequenceNumber, timestamp) ?? this.#print(packet, sequenceNumber, timestamp)
+    const { sequenceNumber, sources } = this.rewriter
+    const frameNumber = packet.descriptor ? this.#frames.next(packet.descriptor, sources) : 0
+    const sent = { packet, sequenceNumber, timestamp, frameNumber }
+    this.#history.add(sent, now)
+    const bytes = this.#printRed(sent) ?? this.#print(sent)
     this.#send(bytes, now)
     this.packets++
-    this.#payloadBytes += bytes.length - this.#headerBytes
+    this.#payloadBytes += bytes.length - this.#headerBytes(packet)
     this.#lastSentAt = now
     if (this.#resendBudget < MAX_RESEND_BURST) this.#resendBudget += RESENDS_PER_PACKET
   }
 
-  /** The publisher's header extensions and CSRCs are for its own hop, and stay there. */
-  #print (packet: RtpPacket, sequenceNumber: number, timestamp: number): Buffer {
+  /** The publisher's CSRCs and header extensions are for its own hop, and stay there, but for the dependency descriptor. */
+  #print (sent: SentPacket): Buffer {
     const { ssrc, payloadType } = this.#options
-    this.#printHeader(packet.marker, payloadType, sequenceNumber, timestamp, ssrc)
-    return this.#printPayload(packet, this.#headerBytes)
+    return this.#printPayload(sent.packet, this.#printHeader(sent, payloadType, sent.sequenceNumber, ssrc))
   }
 
   /** @returns undefined where the packet repeats nothing */
-  #printRed (packet: RtpPacket, sequenceNumber: number, timestamp: number): Buffer | undefined {
+  #printRed (sent: SentPacket): Buffer | undefined {
     const { redundancy } = this.#options
-    const end = redundancy?.print(packet, timestamp, scratch, this.#headerBytes)
+    const end = redundancy?.print(sent.packet, sent.timestamp, scratch, this.#headerBytes(sent.packet))
     if (end === undefined) return undefined
-    this.#printHeader(packet.marker, redundancy!.payloadType, sequenceNumber, timestamp, this.ssrc)
+    this.#printHeader(sent, redundancy!.payloadType, sent.sequenceNumber, this.ssrc)
     return scratch.subarray(0, end)
   }
 
@@ -132,7 +132,7 @@ export class RtpSender {
       if (!sent) continue
       this.#resendBudget--
       const print = this.#options.rtx ? this.#printRtx : this.#print
-      this.#send(print.call(this, sent.packet, sequenceNumber, sent.timestamp), now)
+      this.#send(print.call(this, sent), now)
       this.resent++
     }
   }
@@ -148,7 +148,7 @@ export class RtpSender {
     const sequenceNumber = (this.rewriter.sequenceNumber - this.padded % PADDED_PACKETS) & 0xffff
     const sent = this.#history.peek(sequenceNumber, now) ?? this.#history.peek(this.rewriter.sequenceNumber, now)
     if (!sent) return 0
-    const bytes = this.#printRtx(sent.packet, sent.sequenceNumber, sent.timestamp)
+    const bytes = this.#printRtx(sent)
     this.#send(bytes, now)
     this.padded++
     return bytes.length
@@ -158,22 +158,28 @@ export class RtpSender {
   get pads (): boolean { return this.#options.rtx !== undefined }
 
   /** RFC 4588 section 4: the original sequence number, then the original payload. */
-  #printRtx (packet: RtpPacket, sequenceNumber: number, timestamp: number): Buffer {
+  #printRtx (sent: SentPacket): Buffer {
     const { ssrc, payloadType } = this.#options.rtx!
     this.#rtxSequence = (this.#rtxSequence + 1) & 0xffff
-    this.#printHeader(packet.marker, payloadType, this.#rtxSequence, timestamp, ssrc)
-    scratch.writeUInt16BE(sequenceNumber, this.#headerBytes)
-    return this.#printPayload(packet, this.#headerBytes + 2)
+    const at = this.#printHeader(sent, payloadType, this.#rtxSequence, ssrc)
+    scratch.writeUInt16BE(sent.sequenceNumber, at)
+    return this.#printPayload(sent.packet, at + 2)
   }
 
-  #printHeader (marker: boolean, payloadType: number, sequenceNumber: number, timestamp: number, ssrc: number): void {
+  /** Bytes before the payload. */
+  #headerBytes ({ descriptor }: RtpPacket): number { return FIXED_HEADER_BYTES + (this.#options.extensions?.sizeWith(descriptor) ?? 0) }
+
+  /** @returns where the payload begins */
+  #printHeader ({ packet, timestamp, frameNumber }: SentPacket, payloadType: number, sequenceNumber: number, ssrc: number): number {
     const { extensions } = this.#options
     scratch[0] = VERSION_2 | (extensions ? HAS_EXTENSIONS : 0)
-    scratch[1] = (marker ? 0x80 : 0) | payloadType
+    scratch[1] = (packet.marker ? 0x80 : 0) | payloadType
     scratch[2] = sequenceNumber >> 8
     scratch[3] = sequenceNumber & 0xff
     scratch.writeUInt32BE(timestamp >>> 0, 4)
     scratch.writeUInt32BE(ssrc, 8)
+    extensions?.print(scratch, FIXED_HEADER_BYTES, packet.descriptor, frameNumber)
+    return this.#headerBytes(packet)
   }
 
   /** @returns the whole packet, whose payload begins at `at` */
@@ -184,13 +190,10 @@ export class RtpSender {
     return scratch.subarray(0, at + end - start)
   }
 
-  /** What is printed in `scratch` leaves: its header extensions last, since they hold its place in the transport's order. */
+  /** What is printed in `scratch` leaves, and gets its place in the transport's order. */
   #send (bytes: Buffer, now: number): void {
     const { extensions, numbers, send } = this.#options
-    if (extensions) {
-      if (numbers) extensions.number(numbers.next(bytes.length, now))
-      extensions.bytes.copy(scratch, FIXED_HEADER_BYTES)
-    }
+    if (extensions && numbers) extensions.number(scratch, FIXED_HEADER_BYTES, numbers.next(bytes.length, now))
     if (!send(bytes)) this.refused++
     this.bytes += bytes.length
   }

@@ -54,10 +54,12 @@ export class Downlink implements Disposable {
   /** What the packets of one stream carry in their headers. @param held whether its picture waits for transcoded sound */
   headersFor (extensions: readonly HeaderExtension[], held: boolean): ExtensionBlock | undefined {
     const idOf = (wanted: string): number | undefined => extensions.find(({ uri }) => uri === wanted)?.id
-    const number = idOf(ExtensionUri.transportCc)
+    const numberId = idOf(ExtensionUri.transportCc)
+    const descriptorId = idOf(ExtensionUri.dependencyDescriptor)
     const delay = held ? idOf(ExtensionUri.playoutDelay) : undefined
     const elements: ExtensionElement[] = delay === undefined ? [] : [{ id: delay, value: playoutDelay(PICTURE_HOLD_MS, MAX_PLAYOUT_DELAY_MS) }]
-    return number === undefined && elements.length === 0 ? undefined : new ExtensionBlock(elements, number)
+    const isEmpty = numberId === undefined && descriptorId === undefined && elements.length === 0
+    return isEmpty ? undefined : new ExtensionBlock(elements, { numberId, descriptorId })
   }
 
   hear (feedback: TransportFeedback): void {

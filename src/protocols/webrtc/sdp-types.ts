@@ -74,5 +74,6 @@ export const ExtensionUri = {
   absoluteSendTime: 'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time',
   transportCc: 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',
   playoutDelay: 'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay',
-  videoOrientation: 'urn:3gpp:video-orientation'
+  videoOrientation: 'urn:3gpp:video-orientation',
+  dependencyDescriptor: 'https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension'
 } as const
