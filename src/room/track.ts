@@ -33,6 +33,12 @@ export class Track {
   backlog: Backlog | undefined
   /** Set by a publisher that sends this picture in several qualities (simulcast): those that came so far, lowest first. */
   layers: readonly Track[] = []
+  /** Whether its layers are parts of one stream (SVC), and number packets as that does. */
+  scalable = false
+  /** Whether each of its layers has all packets of the lower ones: whoever has one can go on with a lower one at any picture. */
+  nested = false
+  /** Of a layer: whether only a receiver that reads its packets' dependency descriptors can put its pictures together. */
+  needsDescriptors = false
   /** Of a layer: the publisher's name for it (RFC 8852). */
   rid: string | undefined
   /** bit/s lately, where the publisher measures it. */
@@ -77,11 +83,12 @@ export class Track {
   /**
    * From now on the sink gets every packet. A video publisher is asked for a keyframe, unless it keeps a backlog: read
    * `track.backlog.packets()` right before or after subscribing, in the same tick, and nothing is missing or doubled.
+   * @param begins whether the sink knows nothing yet, and needs a keyframe
    */
-  subscribe (sink: PacketSink): Disposable {
+  subscribe (sink: PacketSink, begins = true): Disposable {
     this.#sinks = [...this.#sinks, sink] // A new array, so that write() may be walking the old one.
     if (this.#sinks.length === 1) this.#demandOrUndo(sink)
-    if (this.codec.kind === 'video' && !this.backlog) this.onKeyframeWanted()
+    if (begins && this.codec.kind === 'video' && !this.backlog) this.onKeyframeWanted()
     return { [Symbol.dispose]: () => this.#remove(sink) }
   }
 

@@ -16,12 +16,13 @@ export type Seen = {
 export const viewerPage = `<!doctype html><meta charset=utf-8><title>viewer</title><video id=v autoplay playsinline></video><script>
 const state = { answeredAt: 0, firstFrameMs: null, frames: 0, flashes: [], beeps: [] }
 let connection, resource
-async function watch (url, kinds = ['audio', 'video'], audioCodec) {
+async function watch (url, kinds = ['audio', 'video'], audioCodec, describes = false) {
   connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
   const stream = new MediaStream()
   for (const kind of kinds) {
     const transceiver = connection.addTransceiver(kind, { direction: 'recvonly' })
     if (audioCodec && kind === 'audio') transceiver.setCodecPreferences(RTCRtpReceiver.getCapabilities('audio').codecs.filter(c => c.mimeType === 'audio/' + audioCodec))
+    if (describes) offerDescriptors(transceiver)
     stream.addTrack(transceiver.receiver.track)
   }
   const video = document.getElementById('v')
@@ -69,6 +70,10 @@ async function openEar () {
   await context.resume()
   return ear
 }
+// Browsers can read dependency descriptors (AV1), and do not offer to by themselves.
+function offerDescriptors (transceiver) {
+  transceiver.setHeaderExtensionsToNegotiate(transceiver.getHeaderExtensionsToNegotiate().map(extension => extension.uri.includes('dependency-descriptor') ? { ...extension, direction: 'sendrecv' } : extension))
+}
 async function seen () {
   const inbound = {}
   for (const report of (await connection.getStats()).values()) {
@@ -79,10 +84,11 @@ async function seen () {
   return { ...state, state: connection.connectionState, inbound }
 }
 /** Publishes a canvas that flashes and a tone that beeps, both at each full second of the wall clock, by WHIP. With layers, in several qualities, and with noise that costs bits. */
-async function publish (url, codec, layers, audioCodec) {
+async function publish (url, codec, layers, audioCodec, width = 640) {
   const canvas = document.createElement('canvas')
-  canvas.width = 640; canvas.height = 360
+  canvas.width = width; canvas.height = width * 9 / 16
   const context = canvas.getContext('2d')
+  context.scale(width / 640, width / 640)
   const noise = layers && grain(1280, 720)
   setInterval(() => {
     const flash = Date.now() % 1000 < 100
@@ -124,7 +130,7 @@ async function sent () {
   const result = { available: null, targetBitrate: null, framesEncoded: 0, nacks: 0, plis: 0, roundTrip: null }
   for (const report of (await connection.getStats()).values()) {
     if (report.type === 'candidate-pair' && report.nominated) result.available = report.availableOutgoingBitrate ?? null
-    if (report.type === 'outbound-rtp' && report.kind === 'video') Object.assign(result, { targetBitrate: report.targetBitrate, framesEncoded: report.framesEncoded, nacks: report.nackCount, plis: report.pliCount, limitation: report.qualityLimitationReason })
+    if (report.type === 'outbound-rtp' && report.kind === 'video') Object.assign(result, { scalabilityMode: report.scalabilityMode ?? null, targetBitrate: report.targetBitrate, framesEncoded: report.framesEncoded, nacks: report.nackCount, plis: report.pliCount, limitation: report.qualityLimitationReason })
     if (report.type === 'remote-inbound-rtp' && report.kind === 'video') result.roundTrip = report.roundTripTime ?? null
   }
   return result
@@ -160,5 +166,7 @@ async function setLayer (index, active) {
   parameters.encodings[index].active = active
   await sender.setParameters(parameters)
 }
+/** Chooses a layer by the WHEP extension. */
+async function choose (layer) { return (await fetch(resource + '/layer', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(layer) })).status }
 async function leave () { connection.close(); return (await fetch(resource, { method: 'DELETE' })).status }
 </script>`

@@ -110,8 +110,9 @@ export class Downlink implements Disposable {
   #steerOne (outlet: Outlet, budget: number | undefined): { sent: number, better?: number | undefined } {
     const track = outlet.track!
     if (track.layers.length === 0) outlet.switchTo(track)
-    const limit = track.layers.findIndex(({ rid }) => rid === this.#limits.get(outlet))
-    const allowed = limit < 0 ? track.layers : track.layers.slice(0, limit + 1)
+    const { layers } = outlet
+    const limit = layers.findIndex(({ rid }) => rid === this.#limits.get(outlet))
+    const allowed = limit < 0 ? layers : layers.slice(0, limit + 1)
     const flowing = allowed.filter(({ bitrate }) => (bitrate ?? 0) > 0)
     if (flowing.length === 0) return { sent: track.bitrate ?? 0 }
     const bitrates = flowing.map(({ bitrate }) => bitrate ?? 0)

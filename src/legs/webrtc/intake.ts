@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { audioLevelOf } from '../../media/audio-level.ts'
 import type { Codec } from '../../media/codec.ts'
+import { isDescriptor } from '../../media/dependency-descriptor.ts'
 import { NackGenerator } from '../../media/nack-generator.ts'
 import { wallOf } from '../../media/ntp.ts'
 import type { FreezeFigures } from '../../media/quality/freeze-meter.ts'
@@ -9,9 +10,11 @@ import { Reception } from '../../media/reception.ts'
 import { RedReader } from '../../media/red-reader.ts'
 import type { ReportBlock, SenderReport } from '../../media/rtcp/packet.ts'
 import { RtpPacket } from '../../media/rtp-packet.ts'
+import { layerReaderFor, type Scalability } from '../../media/scalability.ts'
 import type { Track } from '../../room/track.ts'
 import type { PublishedLayers } from './layers.ts'
 import { type ClockSkew, ReportedTime } from './reported-time.ts'
+import { ScalableStream } from './scalable-stream.ts'
 
 /** However many subscribers want a picture: one request to the publisher in this time. */
 const PICTURE_INTERVAL_MS = 500
@@ -28,6 +31,8 @@ export type IntakeOptions = {
   readonly repairs: boolean
   /** Under which header extension the publisher says how loud a packet is, if it does. */
   readonly audioLevelId: number | undefined
+  /** Under which one it sends dependency descriptors (AV1), if it does. */
+  readonly descriptorId?: number | undefined
   readonly clock: Clock
   /** The publisher's wall clock less ours, for all its streams the same. */
   readonly skew: ClockSkew
@@ -49,6 +54,8 @@ export class Intake implements Disposable {
   readonly #red: RedReader | undefined
   readonly #frames: WholeFrames | undefined
   readonly #time: ReportedTime
+  /** Where the stream may hold several qualities in one. */
+  readonly #scalable: ScalableStream | undefined
   #track: Track | undefined
   #pictureAskedAt = -Infinity
   #pictureDue: Disposable | undefined
@@ -65,11 +72,15 @@ export class Intake implements Disposable {
     this.#time = new ReportedTime(options.skew, options.codec.clockRate)
     this.#red = options.opusInRed === undefined ? undefined : new RedReader(options.opusInRed)
     this.#frames = options.codec.kind === 'video' ? new WholeFrames(options.codec.name) : undefined
+    const reader = options.rid === '' ? layerReaderFor(options.codec.name) : undefined
+    this.#scalable = reader && new ScalableStream(options.layers, options.codec.name, reader)
   }
 
   get track (): Track | undefined { return this.#track }
   /** Of the picture it is a quality of. */
   get freezes (): FreezeFigures { return this.#options.layers.freezes }
+  /** What layers there are in the stream; undefined where there is one. */
+  get scalability (): Scalability | undefined { return this.#track?.scalable ? this.#scalable?.scalability : undefined }
 
   take (packet: RtpPacket, now: number): void {
     this.reception.add(packet, now)
@@ -103,7 +114,19 @@ export class Intake implements Disposable {
     const { audioLevelId } = this.#options
     const level = audioLevelId === undefined ? undefined : audioLevelOf(packet, audioLevelId)
     if (level !== undefined) track.hear(level, now)
-    track.write(packet)
+    packet.descriptor = this.#descriptorIn(packet)
+    this.#write(packet, track)
+  }
+
+  #descriptorIn (packet: RtpPacket): Buffer | undefined {
+    const { descriptorId } = this.#options
+    const bytes = descriptorId === undefined ? undefined : packet.extension(descriptorId)
+    return isDescriptor(bytes) ? bytes : undefined
+  }
+
+  #write (packet: RtpPacket, track: Track): void {
+    if (this.#scalable) this.#scalable.write(packet, track)
+    else track.write(packet)
   }
 
   /**
@@ -118,8 +141,9 @@ export class Intake implements Disposable {
     this.repaired++
     this.reception.addRepaired()
     const original = RtpPacket.build({ payloadType: 96, marker, sequenceNumber, timestamp, ssrc: this.ssrc }, payload.subarray(2))
+    original.descriptor = this.#descriptorIn(packet)
     this.#noteFrames(original, now)
-    this.#track?.write(original)
+    if (this.#track) this.#write(original, this.#track)
   }
 
   #noteFrames (packet: RtpPacket, now: number): void {
@@ -131,7 +155,8 @@ export class Intake implements Disposable {
     const theirs = wallOf({ seconds: report.ntpSeconds, fraction: report.ntpFraction })
     const came = wallMs - this.reception.ageOf(report.rtpTimestamp, now)
     const reference = this.#time.take({ rtpTimestamp: report.rtpTimestamp, wallMs: theirs }, came)
-    if (this.#track) this.#track.timeReference = reference
+    if (!this.#track) return
+    for (const track of this.#track.scalable ? this.#track.layers : [this.#track]) track.timeReference = reference
   }
 
   /** What to ask the publisher for again. Loss beyond repair costs video its picture: then a new one is asked for. */
@@ -146,7 +171,11 @@ export class Intake implements Disposable {
   /** Tells the track how much came since the last time. */
   measure (now: number): void {
     const { bytes } = this.reception
-    if (this.#track && this.#measuredAt !== undefined) this.#track.bitrate = Math.round((bytes - this.#measured) * 8000 / Math.max(1, now - this.#measuredAt))
+    if (this.#track && this.#measuredAt !== undefined) {
+      const ms = Math.max(1, now - this.#measuredAt)
+      this.#track.bitrate = Math.round((bytes - this.#measured) * 8000 / ms)
+      this.#scalable?.measure(ms)
+    }
     this.#measured = bytes
     this.#measuredAt = now
   }

@@ -49,5 +49,24 @@ export class PublishedLayers {
     this.#best = undefined
   }
 
+  /**
+   * The one stream there is can be shown in parts (SVC), each of which becomes a layer.
+   * @param names lowest first; the last is the whole stream
+   * @returns their tracks
+   */
+  split (names: readonly string[]): readonly Track[] {
+    const best = this.#best!
+    const { layers } = best
+    const trackOf = (name: string): Track => {
+      const track = layers.find(layer => layer !== best && layer.rid === name) ?? new Track(this.#codec, `${best.id}~${name}`)
+      track.rid = name
+      return track
+    }
+    best.rid = names.at(-1)
+    best.scalable = true
+    best.layers = [...names.slice(0, -1).map(trackOf), best]
+    return best.layers
+  }
+
   #announce (): void { this.#best!.layers = this.#rids.map(rid => this.#tracks.get(rid)).filter(track => track !== undefined) }
 }

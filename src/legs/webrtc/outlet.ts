@@ -6,7 +6,7 @@ import { startsKeyframe } from '../../media/keyframes.ts'
 import { LiveStart } from '../../media/live-start.ts'
 import { FreezeMeter } from '../../media/quality/freeze-meter.ts'
 import type { SenderReport } from '../../media/rtcp/packet.ts'
-import type { RtpPacket } from '../../media/rtp-packet.ts'
+import { type RtpPacket, timestampDistance } from '../../media/rtp-packet.ts'
 import { Redundancy } from '../../media/redundancy.ts'
 import { RtpSender, type TransportNumbers } from '../../media/rtp-sender.ts'
 import { wallTimeOf } from '../../media/time-reference.ts'
@@ -23,7 +23,9 @@ const REFERENCE_WAIT_MS = 3000
 /** A layer that sends no keyframe is asked again after so long (ms). */
 const KEYFRAME_RETRY_MS = 1000
 
-type Entering = { readonly layer: Track, askedAt: number, subscription: Disposable | undefined }
+/** How a layer differs from the one that is sent: another stream, another part of the same (SVC), or a part of the part that is sent. */
+type Relation = 'other' | 'sibling' | 'within'
+type Entering = { readonly layer: Track, readonly relation: Relation, askedAt: number, subscription: Disposable | undefined }
 
 export type OutletOptions = {
   /** What the section of the answer carries. */
@@ -32,6 +34,8 @@ export type OutletOptions = {
   readonly ssrc: number
   readonly rtxSsrc: number | undefined
   readonly extensions?: ExtensionBlock | undefined
+  /** Whether the viewer gets dependency descriptors (AV1). */
+  readonly describes?: boolean
   readonly numbers?: TransportNumbers | undefined
   readonly clock: Clock
   readonly send: (bytes: Buffer) => boolean
@@ -50,6 +54,7 @@ export class Outlet implements PacketSink, Disposable {
   picturesLost = 0
   layerSwitches = 0
   readonly #clock: Clock
+  readonly #describes: boolean
   readonly #failed: (error: unknown) => void
   #track: Track | undefined
   #layer: Track | undefined
@@ -62,11 +67,14 @@ export class Outlet implements PacketSink, Disposable {
   #held = false
   #pictureAskedAt = -Infinity
   #attachedAt = 0
+  /** The newest timestamp of the source that was sent. */
+  #newest: number | undefined
   #liveStart: LiveStart | undefined
 
-  constructor ({ codec, negotiated, ssrc, rtxSsrc, extensions, numbers, clock, send, failed }: OutletOptions) {
+  constructor ({ codec, negotiated, ssrc, rtxSsrc, extensions, describes = false, numbers, clock, send, failed }: OutletOptions) {
     this.codec = codec
     this.#clock = clock
+    this.#describes = describes
     this.#failed = failed
     const { codec: { payloadType }, rtx, red } = negotiated
     this.redundancy = red && new Redundancy(red.payloadType, payloadType)
@@ -76,7 +84,9 @@ export class Outlet implements PacketSink, Disposable {
 
   /** What is shown. */
   get track (): Track | undefined { return this.#track }
-  /** Which of its qualities is sent. */
+  /** Its qualities that the viewer can show, lowest first. */
+  get layers (): Track[] { return this.#track ? this.#shown(this.#track) : [] }
+  /** Which of them is sent. */
   get layer (): Track | undefined { return this.#layer }
 
   /**
@@ -86,7 +96,8 @@ export class Outlet implements PacketSink, Disposable {
    */
   attach (track: Track): void {
     if (track === this.#track) return
-    const layer = track.layers.findLast(({ bitrate }) => (bitrate ?? 0) > 0) ?? track
+    const layers = this.#shown(track)
+    const layer = layers.findLast(({ bitrate }) => (bitrate ?? 0) > 0) ?? layers.at(-1) ?? track
     if (this.#layer && this.codec.kind === 'video' && !track.backlog) {
       this.#stopCatchingUp()
       this.#track = track
@@ -105,8 +116,10 @@ export class Outlet implements PacketSink, Disposable {
     if (backlog.length > 0) this.#fastForward(backlog)
   }
 
+  #shown ({ layers }: Track): Track[] { return layers.filter(({ needsDescriptors }) => this.#describes || !needsDescriptors) }
+
   /**
-   * Sends another layer from its next keyframe on; until then, the one before.
+   * Sends another layer from its next keyframe on; until then, the one before. Less of the same stream needs none.
    * @param hold sends nothing until then: what does not get through would only stand in the way
    */
   switchTo (layer: Track, hold = false): void {
@@ -117,27 +130,46 @@ export class Outlet implements PacketSink, Disposable {
     }
     this.#stopEntering()
     if (layer === this.#layer) { if (this.#held) this.#resume(layer); return }
-    this.#held ||= hold
-    const begun: Entering = { layer, askedAt: this.#clock.now(), subscription: undefined }
+    const relation = this.#relationTo(layer)
+    this.#held ||= hold && relation !== 'within'
+    const begun: Entering = { layer, relation, askedAt: this.#clock.now(), subscription: undefined }
     const sink: PacketSink = {
       write: packet => {
-        if (this.#entering === begun && startsKeyframe(this.codec.name, packet)) this.#enter(begun)
+        if (this.#entering === begun && this.#mayEnter(begun, packet)) this.#enter(begun)
         if (this.#layer === layer) this.write(packet)
       },
       fail: error => this.fail(error)
     }
     this.#entering = begun
-    begun.subscription = layer.subscribe(sink)
+    begun.subscription = layer.subscribe(sink, this.#held || relation !== 'within')
   }
 
-  #enter ({ layer, subscription }: Entering): void {
+  #relationTo (layer: Track): Relation {
+    const { scalable = false, nested = false, layers = [] } = this.#track ?? {}
+    const [from, to] = [layers.findIndex(known => known === this.#layer), layers.indexOf(layer)]
+    if (!scalable || from < 0 || to < 0) return 'other'
+    return nested && to < from ? 'within' : 'sibling'
+  }
+
+  /** Of the same stream, at the start of a picture: what was sent of the one before goes on unbroken. */
+  #mayEnter ({ relation }: Entering, packet: RtpPacket): boolean {
+    if (relation !== 'other' && !this.#isNewer(packet)) return false
+    return (relation === 'within' && !this.#awaitsKeyframe) || startsKeyframe(this.codec.name, packet)
+  }
+
+  #isNewer ({ timestamp }: RtpPacket): boolean { return this.#newest === undefined || timestampDistance(timestamp, this.#newest) > 0 }
+
+  #enter ({ layer, relation, subscription }: Entering): void {
     this.#entering = undefined
     this.#subscription?.[Symbol.dispose]()
     this.#subscription = subscription
     this.#layer = layer
-    this.#awaitsKeyframe = true
+    const goesOn = relation !== 'other' && !this.#held
     this.#held = false
     this.layerSwitches++
+    if (goesOn) return
+    this.#awaitsKeyframe = true
+    this.#newest = undefined
     this.sender.startAnew()
   }
 
@@ -167,7 +199,7 @@ export class Outlet implements PacketSink, Disposable {
     this.#stopCatchingUp()
     this.#subscription?.[Symbol.dispose]()
     this.#subscription = undefined
-    this.#track = this.#layer = undefined
+    this.#track = this.#layer = this.#newest = undefined
     this.#held = false
     this.sender.startAnew()
   }
@@ -175,12 +207,14 @@ export class Outlet implements PacketSink, Disposable {
   write (packet: RtpPacket): void {
     if (this.#held) return
     if (this.#catchUp && !this.#catchUp.done) { this.#catchUp.push(packet); return }
+    if (this.#entering && this.#entering.relation !== 'other' && this.#mayEnter(this.#entering, packet)) return // The layer that is entered has it too.
     if (this.#awaitsKeyframe) {
       if (!startsKeyframe(this.codec.name, packet)) return
       this.#awaitsKeyframe = false
     }
     if (this.#liveStart && !this.#isLive(packet, this.#liveStart)) return
     this.sender.write(packet)
+    if (this.#isNewer(packet)) this.#newest = packet.timestamp
     if (packet.marker && this.codec.kind === 'video') this.freezes.frame(this.#clock.now())
   }
 

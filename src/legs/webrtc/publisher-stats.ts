@@ -1,6 +1,8 @@
 import type { BurstFigures } from '../../media/quality/loss-bursts.ts'
+import type { Scalability, Size } from '../../media/scalability.ts'
 import type { CandidatePair } from '../../protocols/webrtc/transport.ts'
 import type { LegStats, LinkQuality } from '../../room/leg.ts'
+import type { Track } from '../../room/track.ts'
 import type { Demux } from './demux.ts'
 import type { Intake } from './intake.ts'
 import type { Publishing } from './publishing.ts'
@@ -51,8 +53,15 @@ function describe (codec: string, intakes: readonly Intake[]): Record<string, un
     repaired: sum(intakes, ({ repaired }) => repaired),
     ...first.codec.kind === 'audio' ? { restored: sum(intakes, ({ restored }) => restored) } : {},
     ...first.codec.kind === 'video' ? { plis: sum(intakes, ({ picturesAskedFor }) => picturesAskedFor) } : {},
-    ...first.rid === '' ? {} : { layers: intakes.map(({ rid, track }) => ({ rid, bitrate: track?.bitrate ?? 0 })) }
+    ...first.rid === '' ? {} : { layers: intakes.map(({ rid, track }) => ({ rid, bitrate: track?.bitrate ?? 0 })) },
+    ...first.scalability ? describeScalable(first.scalability, first.track?.layers ?? []) : {}
   }
+}
+
+/** One stream in layers, by its name in W3C “Scalable Video Coding”. */
+function describeScalable ({ spatialLayers, temporalLayers, sizes }: Scalability, layers: readonly Track[]): Record<string, unknown> {
+  const sizeOf = (layer: number): Size | undefined => sizes[spatialLayers > 1 ? layer : 0]
+  return { scalability: `L${spatialLayers}T${temporalLayers}`, layers: layers.map(({ rid, bitrate = 0 }, layer) => ({ rid, ...sizeOf(layer), bitrate })) }
 }
 
 function sum (intakes: readonly Intake[], of: (intake: Intake) => number): number {

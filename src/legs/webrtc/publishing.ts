@@ -65,7 +65,12 @@ function receive (offered: OfferedSection, kind: MediaKind): PublishedSection | 
     const { codec: { parameters, channels } } = negotiated
     const known = codec(name, { clockRate: codecTable[name].clockRate, parameters, ...kind === 'audio' ? { channels } : {} })
     const estimated = negotiated.codec.feedback.includes('goog-remb')
-    const extensions = offered.extensions.filter(({ uri }) => wantedExtensions.has(uri) && (estimated || uri !== ExtensionUri.absoluteSendTime))
+    const isWanted = ({ uri }: HeaderExtension): boolean => {
+      if (uri === ExtensionUri.absoluteSendTime) return estimated
+      if (uri === ExtensionUri.dependencyDescriptor) return name === 'AV1' // VP9 says it in its payload.
+      return wantedExtensions.has(uri)
+    }
+    const extensions = offered.extensions.filter(isWanted)
     const tellsLayers = kind === 'video' && extensions.some(({ uri }) => uri === ExtensionUri.rid)
     const rids = tellsLayers ? orderLayers(offered.sendRids.slice(0, MAX_LAYERS)) : []
     return { kind, mid: offered.mid, codec: known, negotiated, extensions, rids }

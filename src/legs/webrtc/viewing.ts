@@ -82,7 +82,8 @@ function viewOf (offered: OfferedSection, where: Pick<ViewedSection, 'kind' | 'i
     const streamId = part?.owner.info.id ?? `${cname}-${index}`
     const stream = { streamId, trackId: `${streamId}-${kind}`, cname, ssrc: randomSsrc(), rtxSsrc: negotiated.rtx && randomSsrc() }
     const reports = negotiated.codec.feedback.includes('transport-cc')
-    const extensions = offered.extensions.filter(({ uri }) => sentExtensions[kind].has(uri) && (reports || uri !== ExtensionUri.transportCc))
+    const sends = ({ uri }: HeaderExtension): boolean => sentExtensions[kind].has(uri) || (choice.name === 'AV1' && uri === ExtensionUri.dependencyDescriptor)
+    const extensions = offered.extensions.filter(extension => sends(extension) && (reports || extension.uri !== ExtensionUri.transportCc))
     return { ...where, mid: offered.mid, codec: choice, negotiated, stream, extensions, transcoded: published !== undefined && choice !== published }
   }
   return undefined

@@ -4,6 +4,7 @@ import { AppError, messageOf } from '../../lib/errors.ts'
 import { type Logger, Tally } from '../../lib/log.ts'
 import { isRtcp, parseRtcp, printRtcp } from '../../media/rtcp/compound.ts'
 import type { ReportBlock, RtcpPacket, TransportFeedback } from '../../media/rtcp/packet.ts'
+import { ExtensionUri } from '../../protocols/webrtc/sdp-types.ts'
 import type { Transport } from '../../protocols/webrtc/transport.ts'
 import type { Advice, Leg, LegContext, LegStats } from '../../room/leg.ts'
 import type { Room } from '../../room/room.ts'
@@ -78,8 +79,8 @@ export class WhepLeg implements Leg {
   get scene (): Scene | undefined { return this.#stage?.scene }
 
   /** The layers there are of what a section shows, lowest first. */
-  ridsOf ({ kind, place }: ViewedSection): string[] {
-    return this.scene?.[kind][place]?.track.layers.map(({ rid }) => rid).filter(rid => rid !== undefined) ?? []
+  ridsOf (section: ViewedSection): string[] {
+    return this.#outlets[this.viewed.indexOf(section)]?.layers.map(({ rid }) => rid).filter(rid => rid !== undefined) ?? []
   }
 
   /** The viewer wants this layer of what a section shows, and none above it; undefined for whatever suits its path. */
@@ -108,7 +109,8 @@ export class WhepLeg implements Leg {
   #outlet ({ codec, negotiated, stream: { ssrc, rtxSsrc }, extensions }: ViewedSection): Outlet {
     const { clock, transport, viewing: { viewed } } = this.#options
     const headers = this.#downlink.headersFor(extensions, viewed.some(({ transcoded }) => transcoded))
-    return new Outlet({ codec, negotiated, ssrc, rtxSsrc, extensions: headers, numbers: this.#downlink.ledger, clock, send: bytes => transport.send(bytes), failed: error => this.#gone.reject(error) })
+    const describes = extensions.some(({ uri }) => uri === ExtensionUri.dependencyDescriptor)
+    return new Outlet({ codec, negotiated, ssrc, rtxSsrc, extensions: headers, describes, numbers: this.#downlink.ledger, clock, send: bytes => transport.send(bytes), failed: error => this.#gone.reject(error) })
   }
 
   /** What there is to show has changed; with nothing, the viewer waits a while for it to come back. */

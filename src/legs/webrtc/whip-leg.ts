@@ -84,6 +84,7 @@ export class WhipLeg implements Leg {
         layers: layers.get(mid)!, rid, codec, ssrc, clock, skew: this.#skew,
         repairs: negotiated.codec.feedback.includes('nack'),
         audioLevelId: codec.kind === 'audio' ? extensions.find(({ uri }) => uri === ExtensionUri.audioLevel)?.id : undefined,
+        descriptorId: extensions.find(({ uri }) => uri === ExtensionUri.dependencyDescriptor)?.id,
         opusInRed: negotiated.red && negotiated.codec.payloadType,
         askForPicture: media => this.#send([{ type: 'pli', sender: this.#ssrc, media }])
       })
