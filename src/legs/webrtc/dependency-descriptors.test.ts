@@ -85,6 +85,7 @@ test('descriptors reach the viewers who agreed to them, also with what was lost;
   assert.deepEqual(again.extension(VIEWED_ID), descriptors[0])
   assert.deepEqual(again.payload.subarray(2), inOrder[0]!.payload)
 
+  assert.deepEqual([...edge.bridge.sessions.values()].filter(({ leg }) => leg.kind === 'whep').map(({ leg }) => leg.stats().advice.map(({ code }) => code)), [[], ['dependency_descriptor']])
   const low = knowsNothing.packets.map(({ payload: [, number, spatialId], marker, hasExtensions }) => [number, spatialId, marker, hasExtensions])
   assert.deepEqual(low, [[1, 0, true, false], [2, 0, true, false], [undefined, undefined, false, false]], 'and what it might wait for is filled')
 })

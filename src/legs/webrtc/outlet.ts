@@ -86,6 +86,8 @@ export class Outlet implements PacketSink, Disposable {
   get track (): Track | undefined { return this.#track }
   /** Its qualities that the viewer can show, lowest first. */
   get layers (): Track[] { return this.#track ? this.#shown(this.#track) : [] }
+  /** Whether there are better ones, for a viewer that reads dependency descriptors. */
+  get lacksDescriptors (): boolean { return this.layers.length < (this.#track?.layers.length ?? 0) }
   /** Which of them is sent. */
   get layer (): Track | undefined { return this.#layer }
 

@@ -102,7 +102,7 @@ export class WhepLeg implements Leg {
       bytesIn: this.#bytesIn,
       downlink: this.#downlink.describe(),
       link: this.#downlink.link,
-      advice: [...this.#advice.values()]
+      advice: [...this.#advice.values(), ...this.#outlets.some(({ lacksDescriptors }) => lacksDescriptors) ? [lowestOnly] : []]
     })
   }
 
@@ -202,6 +202,12 @@ export class WhepLeg implements Leg {
     const ssrcs = this.#outlets.map(({ sender }) => sender.ssrc)
     this.#options.transport.send(printRtcp([{ type: 'rr', ssrc: ssrcs[0] ?? 0, reports: [] }, { type: 'bye', ssrcs, reason: '' }]))
   }
+}
+
+const lowestOnly: Advice = {
+  code: 'dependency_descriptor',
+  message: 'The viewer gets the smallest size of a picture that is published in several (AV1 SVC): it does not read what tells their packets apart.',
+  remedy: 'Have the player offer the dependency descriptor, a header extension; in browsers: RTCRtpTransceiver.setHeaderExtensionsToNegotiate().'
 }
 
 function adviceFor ({ owner: { info: { identity } }, track: { codec: { kind, name } } }: Part, error: AppError): Advice {
