@@ -56,7 +56,9 @@ async function visit (options: WhepOptions, world: Surroundings): Promise<string
   const over = new AbortController()
   let resource: string | undefined
   try {
-    const tracks = kinds.map(kind => connection.addTransceiver(kind, { direction: 'recvonly' }).receiver.track)
+    const transceivers = kinds.map(kind => connection.addTransceiver(kind, { direction: 'recvonly' }))
+    transceivers.forEach(readDescriptors)
+    const tracks = transceivers.map(({ receiver }) => receiver.track)
     const offer = await connection.createOffer()
     // Not aborted with the signal: a session the service has made must also be taken down.
     const answer = await exchange(url, bearer, offer.sdp ?? '', world)
@@ -75,6 +77,17 @@ async function visit (options: WhepOptions, world: Surroundings): Promise<string
     connection.close()
     if (resource) await goodbye(resource, bearer, world)
   }
+}
+
+type HeaderExtension = { readonly uri: string, readonly direction: string }
+type Extensible = { getHeaderExtensionsToNegotiate?: () => HeaderExtension[], setHeaderExtensionsToNegotiate?: (extensions: HeaderExtension[]) => void }
+
+/** Browsers can put together AV1 in several sizes (SVC), but do not say so by themselves. */
+function readDescriptors (transceiver: RTCRtpTransceiver): void {
+  const extensible = transceiver as RTCRtpTransceiver & Extensible // Newer than the types of the DOM.
+  const extensions = extensible.getHeaderExtensionsToNegotiate?.()
+  if (!extensions) return
+  extensible.setHeaderExtensionsToNegotiate?.(extensions.map(extension => extension.uri.includes('#dependency-descriptor') ? { ...extension, direction: 'sendrecv' } : extension))
 }
 
 function onFirstFrame (screen: Screen, hasVideo: boolean, then: () => void): void {

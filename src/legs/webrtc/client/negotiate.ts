@@ -15,6 +15,9 @@ const kinds: readonly MediaKind[] = ['audio', 'video']
 const feedback: ReadonlySet<string> = new Set(['nack', 'nack pli', 'ccm fir', 'transport-cc', 'goog-remb'])
 const transportCc: HeaderExtension = { id: 3, uri: ExtensionUri.transportCc }
 const absoluteSendTime: HeaderExtension = { id: 2, uri: ExtensionUri.absoluteSendTime }
+/** With AV1. */
+const descriptors: HeaderExtension = { id: 4, uri: ExtensionUri.dependencyDescriptor }
+const among = (...extensions: HeaderExtension[]) => ({ uri }: HeaderExtension): boolean => extensions.some(one => one.uri === uri)
 
 /** What a room's scene offers to a WHIP server: its picture as it is, its sound as it is or as Opus. */
 export function offerOf (scene: Scene, cname: string): SectionToOffer[] {
@@ -23,10 +26,11 @@ export function offerOf (scene: Scene, cname: string): SectionToOffer[] {
     if (!part) return []
     const codecs = kind === 'video' ? videoCodecsFor(part.track.codec) : audioCodecsFor(part.track.codec)
     const rtxSsrc = codecs.some(({ name }) => name === 'rtx') ? randomSsrc() : undefined
-    return { kind, mid: kind, direction: 'sendonly' as const, codecs, extensions: [transportCc], stream: { streamId: cname, trackId: `${cname}-${kind}`, cname, ssrc: randomSsrc(), rtxSsrc } }
+    return { kind, mid: kind, direction: 'sendonly' as const, codecs, extensions: extensionsWith(codecs), stream: { streamId: cname, trackId: `${cname}-${kind}`, cname, ssrc: randomSsrc(), rtxSsrc } }
   })
 }
 
+const extensionsWith = (codecs: readonly SdpCodec[]): HeaderExtension[] => codecs.some(({ name }) => name === 'av1') ? [transportCc, descriptors] : [transportCc]
 const randomSsrc = (): number => randomInt(1, 2 ** 32)
 
 /** What will be sent, and what a person should know of the rest. @throws AppError `no_common_codec` when nothing will. */
@@ -37,7 +41,7 @@ export function agreeToSend (offered: readonly SectionToOffer[], answer: PeerAns
     const published = scene[kind][0]!.track.codec
     const section = answer.sections[index]
     const found = section && receives(section) ? chosen(section, kind === 'video' ? [published] : [published, opus]) : undefined
-    const extensions = section?.extensions.filter(({ uri }) => uri === ExtensionUri.transportCc) ?? []
+    const extensions = section?.extensions.filter(among(transportCc, descriptors)) ?? []
     if (found) viewed.push({ kind, index, mid, place: 0, ...found, stream: stream!, extensions, transcoded: found.codec.name !== published.name })
     else advice.push(notTaken(kind, published))
   }
@@ -58,9 +62,10 @@ const notTaken = (kind: MediaKind, { name }: Codec): Advice => kind === 'video'
   : { code: 'no_common_codec', message: `The server takes neither ${name} nor opus: it gets no sound.`, remedy: 'Have the server accept opus.' }
 
 /** What is taken from a WHEP server: one audio and one video, in whatever codec it has. */
-export const offerToReceive: readonly SectionToOffer[] = kinds.map(kind => ({
-  kind, mid: kind, direction: 'recvonly', codecs: kind === 'video' ? everyVideoCodec : everyAudioCodec, extensions: kind === 'video' ? [transportCc, absoluteSendTime] : [transportCc]
-}))
+export const offerToReceive: readonly SectionToOffer[] = kinds.map(kind => {
+  const codecs = kind === 'video' ? everyVideoCodec : everyAudioCodec
+  return { kind, mid: kind, direction: 'recvonly', codecs, extensions: kind === 'video' ? [...extensionsWith(codecs), absoluteSendTime] : extensionsWith(codecs) }
+})
 
 /**
  * What will come. A server that lists several codecs may send any of them, so each is listened for.
@@ -70,7 +75,7 @@ export function agreeToReceive (answer: PeerAnswer): Publishing {
   const published = answer.sections.flatMap((section): PublishedSection[] => {
     const kind = section?.kind
     if (!section || !sends(section) || (kind !== 'audio' && kind !== 'video')) return []
-    const extensions = section.extensions.filter(({ uri }) => uri === ExtensionUri.transportCc || uri === ExtensionUri.absoluteSendTime)
+    const extensions = section.extensions.filter(among(transportCc, absoluteSendTime, descriptors))
     return section.codecs.flatMap(sdp => {
       const known = codecOf(sdp, kind)
       if (!known) return []
