@@ -56,10 +56,12 @@ function packetOf ({ payloadType, ssrc, payload, rid, extensions }: Kind, n: num
   const block = new ExtensionBlock([
     ...rid !== undefined && ridId !== undefined ? [{ id: ridId, value: Buffer.from(rid) }] : [],
     ...levelId === undefined ? [] : [{ id: levelId, value: Buffer.of(30) }]
-  ], idOf(ExtensionUri.transportCc))
-  block.number(n & 0xffff)
+  ], { numberId: idOf(ExtensionUri.transportCc) })
+  const printed = Buffer.alloc(block.sizeWith(undefined))
+  block.print(printed, 0)
+  block.number(printed, 0, n & 0xffff)
   const plain = RtpPacket.build({ payloadType, marker: true, sequenceNumber: n & 0xffff, timestamp: n * 960 >>> 0, ssrc }, payload).bytes
-  const bytes = Buffer.concat([plain.subarray(0, 12), block.bytes, plain.subarray(12)])
+  const bytes = Buffer.concat([plain.subarray(0, 12), printed, plain.subarray(12)])
   bytes[0]! |= 0x10
   return bytes
 }
