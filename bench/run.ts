@@ -13,7 +13,8 @@ const benches: Record<string, () => Promise<{ bench?: Bench }>> = {
   startup: () => import('./startup.ts'),
   http: () => import('./http.ts'),
   news: () => import('./news.ts'),
-  recorder: () => import('./recorder.ts')
+  recorder: () => import('./recorder.ts'),
+  'webrtc-fanout': () => import('./webrtc-fanout.ts')
 }
 
 const folder = path.join(import.meta.dirname, 'results')

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { freePort } from '../../test/support/service.ts'
 import { Child } from '../harness/child.ts'
+import type { HttpEndpoint } from '../load/endpoint.ts'
 import type { RtmpPeer } from './peer.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -15,6 +16,8 @@ export type ServiceOptions = {
   readonly databaseUrl?: string | undefined
   /** Kept for another start when given. */
   readonly dataDir?: string
+  /** For Node, before the service's own file. */
+  readonly nodeOptions?: readonly string[]
 }
 
 /** Our service as an operator runs it, with everything on. */
@@ -22,6 +25,7 @@ export class ServicePeer implements RtmpPeer {
   readonly name = 'AuraLink'
   readonly version = (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }).version
   readonly url: string
+  readonly metricsUrl: string
   /** From the start of the process to the first answer 200 of /ready. */
   readonly startMs: number
   readonly #child: Child
@@ -29,15 +33,16 @@ export class ServicePeer implements RtmpPeer {
   readonly #stack: AsyncDisposableStack
   #destinations = 0
 
-  private constructor (child: Child, url: string, rtmpPort: number, startMs: number, stack: AsyncDisposableStack) {
+  private constructor (child: Child, url: string, metricsUrl: string, rtmpPort: number, startMs: number, stack: AsyncDisposableStack) {
     this.#child = child
     this.url = url
+    this.metricsUrl = metricsUrl
     this.#rtmpPort = rtmpPort
     this.startMs = startMs
     this.#stack = stack
   }
 
-  static async start ({ databaseUrl, dataDir }: ServiceOptions = {}): Promise<ServicePeer> {
+  static async start ({ databaseUrl, dataDir, nodeOptions = [] }: ServiceOptions = {}): Promise<ServicePeer> {
     await using stack = new AsyncDisposableStack()
     const folder = dataDir ?? await mkdtemp(path.join(tmpdir(), 'auralink-bench-'))
     if (!dataDir) stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
@@ -47,13 +52,21 @@ export class ServicePeer implements RtmpPeer {
       DATA_DIR: folder, AURALINK_ADMIN_API_KEY: BENCH_API_KEY, LOG_LEVEL: 'warn', ...(databaseUrl ? { DATABASE_URL: databaseUrl } : {})
     }
     const began = performance.now()
-    const child = stack.use(new Child('measured', [process.execPath, '--max-semi-space-size=8', 'src/main.js'], { cwd: root, env }))
+    const child = stack.use(new Child('measured', [process.execPath, '--max-semi-space-size=8', ...nodeOptions, 'src/main.js'], { cwd: root, env }))
     const url = `http://127.0.0.1:${http}`
     await ready(url, child)
-    return new ServicePeer(child, url, rtmp, performance.now() - began, stack.move())
+    return new ServicePeer(child, url, `http://127.0.0.1:${metrics}/metrics`, rtmp, performance.now() - began, stack.move())
   }
 
   get pid (): number { return this.#child.pid }
+
+  /** Waits until its process has printed a line. @returns it */
+  async printed (line: RegExp): Promise<string> { return (await this.#child.printed(line))[0] }
+
+  /** A room for WHIP and WHEP. */
+  endpoint (room: string): HttpEndpoint {
+    return { kind: 'http', whip: `${this.url}/whip/${room}`, whep: `${this.url}/whep/${room}`, headers: { 'X-AuraLink-API-Key': BENCH_API_KEY } }
+  }
 
   async destination (): Promise<{ url: string, streamKey: string, room: string }> {
     const room = `bench-${++this.#destinations}`

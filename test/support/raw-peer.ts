@@ -43,7 +43,7 @@ export class RawPeer implements AsyncDisposable {
   }
 
   static async create (direction: 'recvonly' | 'sendonly' = 'recvonly', sections: RawSection[] = defaultSections): Promise<RawPeer> {
-    const connection = new nodeDataChannel.PeerConnection('raw', { iceServers: [], disableAutoNegotiation: true, bindAddress: '127.0.0.1' })
+    const connection = newConnection('127.0.0.1')
     const video = new nodeDataChannel.Video('0', 'SendRecv')
     video.addH264Codec(96)
     const track = connection.addTrack(video)
@@ -52,14 +52,25 @@ export class RawPeer implements AsyncDisposable {
     return new RawPeer(connection, track, direction, sections)
   }
 
+  /** One that answers somebody's offer, whom it lets open DTLS. @returns with it, what to answer: it is connected some time after */
+  static async answering (offer: string, sections: RawSection[], bindAddress: string): Promise<{ peer: RawPeer, answer: string }> {
+    const connection = newConnection(bindAddress)
+    const found = Promise.withResolvers<Track>()
+    connection.onTrack(track => found.resolve(track))
+    connection.setRemoteDescription(transportOf(offer, 'active'), 'offer')
+    connection.setLocalDescription('answer')
+    while (connection.gatheringState() !== 'complete') await sleep(GATHER_POLL_MS)
+    const peer = new RawPeer(connection, await found.promise, 'recvonly', sections)
+    return { peer, answer: peer.offer }
+  }
+
   /** Takes the answer, and waits for ICE and DTLS. */
   async accept (answer: string): Promise<void> {
-    const value = (name: string): string => new RegExp(`^a=${name}:(.*)$`, 'm').exec(answer)?.[1]?.trim() ?? ''
-    const candidates = [...answer.matchAll(/^a=candidate:.*$/gm)].map(([line]) => line.trim())
-    this.#connection.setRemoteDescription([
-      'v=0', 'o=- 1 1 IN IP4 0.0.0.0', 's=-', 't=0 0', 'a=group:BUNDLE 0', 'm=video 9 UDP/TLS/RTP/SAVPF 96', 'c=IN IP4 0.0.0.0', 'a=mid:0', 'a=sendrecv', 'a=rtcp-mux',
-      'a=rtpmap:96 H264/90000', `a=ice-ufrag:${value('ice-ufrag')}`, `a=ice-pwd:${value('ice-pwd')}`, `a=fingerprint:${value('fingerprint')}`, `a=setup:${value('setup')}`, ...candidates, ''
-    ].join('\r\n'), 'answer')
+    this.#connection.setRemoteDescription(transportOf(answer), 'answer')
+    await this.connected()
+  }
+
+  async connected (): Promise<void> {
     const late = sleep(CONNECT_WITHIN_MS, undefined, { ref: false }).then(() => { throw new Error('the raw peer did not connect') })
     await Promise.race([this.#open.promise, late])
   }
@@ -88,4 +99,16 @@ export class RawPeer implements AsyncDisposable {
     const media = sections.flatMap(({ mid, lines: [first = '', ...rest] }) => [first, 'c=IN IP4 0.0.0.0', `a=mid:${mid}`, `a=${direction}`, 'a=rtcp-mux', ...transport, ...rest])
     return ['v=0', 'o=- 1 2 IN IP4 127.0.0.1', 's=-', 't=0 0', `a=group:BUNDLE ${sections.map(section => section.mid).join(' ')}`, ...media, ''].join('\r\n')
   }
+}
+
+const newConnection = (bindAddress: string): PeerConnection => new nodeDataChannel.PeerConnection('raw', { iceServers: [], disableAutoNegotiation: true, bindAddress })
+
+/** The one section that the library is told of, with the transport of what the other side describes. */
+function transportOf (description: string, setup?: string): string {
+  const value = (name: string): string => new RegExp(`^a=${name}:(.*)$`, 'm').exec(description)?.[1]?.trim() ?? ''
+  const candidates = [...description.matchAll(/^a=candidate:.*$/gm)].map(([line]) => line.trim())
+  return [
+    'v=0', 'o=- 1 1 IN IP4 0.0.0.0', 's=-', 't=0 0', 'a=group:BUNDLE 0', 'm=video 9 UDP/TLS/RTP/SAVPF 96', 'c=IN IP4 0.0.0.0', 'a=mid:0', 'a=sendrecv', 'a=rtcp-mux',
+    'a=rtpmap:96 H264/90000', `a=ice-ufrag:${value('ice-ufrag')}`, `a=ice-pwd:${value('ice-pwd')}`, `a=fingerprint:${value('fingerprint')}`, `a=setup:${setup ?? value('setup')}`, ...candidates, ''
+  ].join('\r\n')
 }
