@@ -14,7 +14,8 @@ const benches: Record<string, () => Promise<{ bench?: Bench }>> = {
   http: () => import('./http.ts'),
   news: () => import('./news.ts'),
   recorder: () => import('./recorder.ts'),
-  'webrtc-fanout': () => import('./webrtc-fanout.ts')
+  'webrtc-fanout': () => import('./webrtc-fanout.ts'),
+  'webrtc-join': () => import('./webrtc-join.ts')
 }
 
 const folder = path.join(import.meta.dirname, 'results')
