@@ -15,7 +15,8 @@ const benches: Record<string, () => Promise<{ bench?: Bench }>> = {
   news: () => import('./news.ts'),
   recorder: () => import('./recorder.ts'),
   'webrtc-fanout': () => import('./webrtc-fanout.ts'),
-  'webrtc-join': () => import('./webrtc-join.ts')
+  'webrtc-join': () => import('./webrtc-join.ts'),
+  'webrtc-memory': () => import('./webrtc-memory.ts')
 }
 
 const folder = path.join(import.meta.dirname, 'results')
