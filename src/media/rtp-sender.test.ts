@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { CatchUp } from './catch-up.ts'
+import { ExtensionBlock } from './header-extensions.ts'
 import { ntpMiddle, ntpOf, wallOf } from './ntp.ts'
 import { PacketHistory } from './packet-history.ts'
+import { Redundancy } from './redundancy.ts'
 import { Rewriter } from './rewriter.ts'
 import { RtpPacket } from './rtp-packet.ts'
 import { RtpSender } from './rtp-sender.ts'
@@ -196,4 +198,33 @@ test('padding repeats what was sent lately as retransmissions, and is nothing wh
   const plain = open(undefined)
   plain.write(packet(1, 0))
   assert.deepEqual([plain.pads, plain.pad()], [false, 0])
+})
+
+test('whatever was sent before to whom, a packet has its own payload behind its own header', () => {
+  const clock = new ManualClock()
+  const sent: RtpPacket[] = []
+  const sender = (options: Partial<ConstructorParameters<typeof RtpSender>[0]>): RtpSender => new RtpSender({
+    ssrc: 7, payloadType: 96, clockRate: 90_000, clock, ...options,
+    send: bytes => { sent.push(RtpPacket.parse(Buffer.from(bytes))); return true }
+  })
+  const redundancy = new Redundancy(63, 96)
+  redundancy.depth = 1
+  const again = sender({ rtx: { ssrc: 8, payloadType: 97 } })
+  const repeating = sender({ redundancy })
+  const senders = [sender({}), sender({}), again, repeating, sender({ extensions: new ExtensionBlock([{ id: 3, value: Buffer.of(1, 2, 3) }]) })]
+  let seed = 5
+  const random = (below: number): number => { seed = Math.imul(seed, 1103515245) + 12345 >>> 0; return (seed >>> 8) % below }
+  for (let n = 1; n <= 200; n++) {
+    const payload = Buffer.alloc(1 + n % 50, n).toString('hex')
+    const next = packet(n, n * 3000, payload)
+    for (const each of senders.toSorted(() => random(3) - 1)) {
+      sent.length = 0
+      each.write(next)
+      const came = sent[0]!.payload.toString('hex')
+      assert.ok(each === repeating ? came.endsWith(payload) : came === payload, `packet ${n}: ${came}`)
+      if (each !== again || random(2) === 0) continue
+      again.resend([again.rewriter.sequenceNumber])
+      assert.equal(sent[1]!.payload.subarray(2).toString('hex'), payload)
+    }
+  }
 })

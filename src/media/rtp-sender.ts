@@ -47,6 +47,12 @@ export type ReceptionQuality = { lossFraction: number, lost: number, jitterMs: n
 
 /** All senders print into the same memory: sending is synchronous, and what is sent is copied by the transport. */
 const scratch = Buffer.allocUnsafe(MAX_PACKET_BYTES)
+/** Views on it by their length, made once: one for each packet sent would be the most that is made here. */
+const views: (Buffer | undefined)[] = Array.from({ length: MAX_PACKET_BYTES + 1 })
+const printed = (length: number): Buffer => views[length] ??= scratch.subarray(0, length)
+/** Whose payload it holds, and where: a packet goes to one viewer after another, and most of them need only another header. */
+let held: RtpPacket | undefined
+let heldAt = 0
 
 /** One outgoing RTP stream to one receiver: its numbers, its reports, its answers to loss. No socket, no timer. */
 export class RtpSender {
@@ -116,10 +122,12 @@ export class RtpSender {
   /** @returns undefined where the packet repeats nothing */
   #printRed (sent: SentPacket): Buffer | undefined {
     const { redundancy } = this.#options
-    const end = redundancy?.print(sent.packet, sent.timestamp, scratch, this.#headerBytes(sent.packet))
+    if (!redundancy) return undefined
+    const end = redundancy.print(sent.packet, sent.timestamp, scratch, this.#headerBytes(sent.packet))
     if (end === undefined) return undefined
-    this.#printHeader(sent, redundancy!.payloadType, sent.sequenceNumber, this.ssrc)
-    return scratch.subarray(0, end)
+    held = undefined
+    this.#printHeader(sent, redundancy.payloadType, sent.sequenceNumber, this.ssrc)
+    return printed(end)
   }
 
   /** Answers a NACK, as far as history and budget allow. */
@@ -186,8 +194,10 @@ export class RtpSender {
   #printPayload (packet: RtpPacket, at: number): Buffer {
     const start = packet.headerLength
     const end = Math.min(packet.bytes.length - packet.paddingLength, start + MAX_PACKET_BYTES - at)
-    packet.bytes.copy(scratch, at, start, end)
-    return scratch.subarray(0, at + end - start)
+    if (held !== packet || heldAt !== at) packet.bytes.copy(scratch, at, start, end)
+    held = packet
+    heldAt = at
+    return printed(at + end - start)
   }
 
   /** What is printed in `scratch` leaves, and gets its place in the transport's order. */
