@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { ArrivalRate } from './arrival-rate.ts'
 import { BandwidthEstimator } from './estimator.ts'
 import { LayerChooser } from './layer-chooser.ts'
 import { type PacketFate, SendLedger } from './send-ledger.ts'
@@ -134,4 +135,38 @@ test('better layers that come later are taken as long as nothing limits the path
   assert.equal(chooser.choose([150_000], undefined, true, 1000), 0)
   assert.equal(chooser.choose(BITRATES, undefined, true, 1600), 1)
   assert.equal(chooser.choose(BITRATES, undefined, true, 3200), 2)
+})
+
+test('however late it is told, the ledger knows when each packet was sent, and tells of each once', () => {
+  for (const outstanding of [1, 500, 513, 3000, 8192]) {
+    const ledger = new SendLedger()
+    const first = ledger.next(100, 0)
+    for (let n = 1; n < outstanding; n++) ledger.next(100 + n % 1000, n)
+    const feedback = { type: 'transport-cc', sender: 1, media: 1, feedback: 0, base: first, arrivals: Array.from({ length: outstanding + 5 }, (_, n) => n % 3 === 0 ? undefined : n * 4) } as const
+    const expected = Array.from({ length: outstanding }, (_, n) => ({ sentAt: n, arrivedAt: n % 3 === 0 ? undefined : n, bytes: 100 + n % 1000 }))
+    assert.deepEqual(ledger.settle(feedback), expected)
+    assert.deepEqual(ledger.settle(feedback), [])
+  }
+})
+
+test('the rate of arrivals is that of the last half second, with or without what a probe pushed', () => {
+  const random = seeded(3)
+  const rate = new ArrivalRate()
+  let kept: { at: number, bytes: number, disturbed: boolean }[] = []
+  const expected = (packets: typeof kept): number => {
+    const span = packets.length === 0 ? 0 : packets.at(-1)!.at - packets[0]!.at
+    return span < 125 ? 0 : packets.slice(1).reduce((sum, { bytes }) => sum + bytes, 0) * 8000 / span
+  }
+  assert.equal(rate.measure(), 0)
+  for (let at = 0, n = 0; n < 5000; n++) {
+    if (n === 3000) at -= 60_000 // Its clock was set.
+    const packet = { at: at += random() * (n < 2000 ? 8 : 1), bytes: Math.round(random() * 1400), disturbed: random() < 0.3 }
+    kept.push(packet)
+    rate.add(packet.at, packet.bytes, packet.disturbed)
+    if (n % 7 !== 0) continue
+    rate.trim()
+    kept = kept.filter(each => Math.abs(packet.at - each.at) <= 500)
+    assert.equal(Math.round(rate.measure()), Math.round(expected(kept)))
+    assert.equal(Math.round(rate.measure(true)), Math.round(expected(kept.filter(({ disturbed }) => !disturbed))))
+  }
 })

@@ -1,3 +1,4 @@
+import { ArrivalRate } from './arrival-rate.ts'
 import { DelayTrend, type Usage } from './delay-trend.ts'
 
 /** bit/s: below the first, nothing that moves can be shown; the other is more than anybody sends one viewer. */
@@ -15,8 +16,6 @@ const HIGH_LOSS = 0.1
 /** Loss is judged over at least so many packets, and acted upon at most every so many ms. */
 const LOSS_WINDOW = 30
 const LOSS_INTERVAL_MS = 300
-/** Over which the received bitrate is measured. */
-const RATE_WINDOW_MS = 500
 const BACK_OFF_INTERVAL_MS = 300
 /** What has come through for so long (ms) without a sign of trouble does fit. */
 const CALM_MS = 2000
@@ -32,8 +31,6 @@ type Fate = {
   readonly late?: true
 }
 
-type Arrival = { readonly at: number, readonly bytes: number, readonly disturbed: boolean }
-
 /**
  * What a path can carry, from what became of the packets sent on it: a queue that fills, by the trend of delays, or packets
  * that are lost. Pure: time comes with each call.
@@ -42,7 +39,7 @@ export class BandwidthEstimator {
   /** bit/s. Undefined until something limits it: as long as all goes well, nobody knows how much would. */
   bitrate: number | undefined
   readonly #trend = new DelayTrend()
-  #arrivals: Arrival[] = []
+  readonly #arrivals = new ArrivalRate()
   #seen = 0
   #lost = 0
   #lossFraction = 0
@@ -55,7 +52,7 @@ export class BandwidthEstimator {
   get lossFraction (): number { return this.#lossFraction }
 
   /** bit/s that arrived lately. */
-  get received (): number { return rateOf(this.#arrivals) }
+  get received (): number { return this.#arrivals.measure() }
 
   /** A probe has shown that so much fits (bit/s). */
   prove (bitrate: number): void { if (this.bitrate !== undefined) this.#set(Math.max(this.bitrate, bitrate)) }
@@ -68,10 +65,9 @@ export class BandwidthEstimator {
       if (arrivedAt === undefined) { this.#lost++; continue }
       const isDisturbed = sentAt !== undefined && disturbed(sentAt)
       if (sentAt !== undefined && !isDisturbed) this.#trend.add(sentAt, arrivedAt)
-      this.#arrivals.push({ at: arrivedAt, bytes, disturbed: isDisturbed })
+      this.#arrivals.add(arrivedAt, bytes, isDisturbed)
     }
-    const newest = this.#arrivals.at(-1)?.at ?? 0
-    this.#arrivals = this.#arrivals.filter(({ at }) => Math.abs(newest - at) <= RATE_WINDOW_MS)
+    this.#arrivals.trim()
     this.#judgeLoss(now)
     this.#judgeDelay(now)
     this.#grow(now)
@@ -97,20 +93,11 @@ export class BandwidthEstimator {
     const passed = Math.min(1000, now - (this.#updatedAt ?? now))
     this.#updatedAt = now
     if (this.bitrate === undefined || this.usage !== 'normal' || this.#lossFraction > LOW_LOSS) return
-    const proven = rateOf(this.#arrivals.filter(arrival => !arrival.disturbed)) * PROVEN_FACTOR + PROVEN_EXTRA // A probe proves what it finds, no more.
+    const proven = this.#arrivals.measure(true) * PROVEN_FACTOR + PROVEN_EXTRA // A probe proves what it finds, no more.
     const grown = Math.min(this.bitrate * GROWTH_PER_SECOND ** (passed / 1000), proven)
     const fits = now - this.#backedOffAt > CALM_MS ? this.received * BACK_OFF : 0
     this.#set(Math.max(this.bitrate, grown, fits))
   }
 
   #set (bitrate: number): void { this.bitrate = Math.min(MAX_BITRATE, Math.max(MIN_BITRATE, bitrate)) }
-}
-
-function rateOf (arrivals: readonly Arrival[]): number {
-  const [first] = arrivals
-  const last = arrivals.at(-1)
-  if (!first || !last || last.at - first.at < RATE_WINDOW_MS / 4) return 0
-  let bytes = 0
-  for (const arrival of arrivals) bytes += arrival.bytes
-  return (bytes - first.bytes) * 8000 / (last.at - first.at)
 }

@@ -1,7 +1,8 @@
 import type { TransportFeedback } from '../rtcp/packet.ts'
 
-/** A power of two: 8 s at 1,000 packets a second, longer than feedback takes. */
-const CAPACITY = 8192
+/** Powers of two. Feedback comes after a fraction of a second; 8 s at 1,000 packets a second are longer than it can take. */
+const FIRST_CAPACITY = 512
+const MAX_CAPACITY = 8192
 const ARRIVAL_TICKS_PER_MS = 4
 
 /** What became of one packet; times in ms, each side's on its own clock. */
@@ -18,17 +19,20 @@ export type PacketFate = {
 export class SendLedger {
   /** All that was sent. */
   bytes = 0
-  readonly #sentAt = new Float64Array(CAPACITY)
-  readonly #bytes = new Uint16Array(CAPACITY)
-  readonly #numbers = new Int32Array(CAPACITY).fill(-1)
-  readonly #missed = new Uint8Array(CAPACITY)
+  #sentAt = new Float64Array(FIRST_CAPACITY)
+  #bytes = new Uint16Array(FIRST_CAPACITY)
+  /** -1 once the packet is known to have come. */
+  #numbers = new Int32Array(FIRST_CAPACITY).fill(-1)
+  /** 1 once it has been told to be lost. */
+  #missed = new Uint8Array(FIRST_CAPACITY)
   #number = Math.floor(Math.random() * 0x8000)
 
   /** @param now milliseconds. @returns the packet's transport-wide sequence number */
   next (bytes: number, now: number): number {
     const number = this.#number
     this.#number = (number + 1) & 0xffff
-    const slot = number & (CAPACITY - 1)
+    if (this.#isOpen(number & (this.#numbers.length - 1)) && this.#numbers.length < MAX_CAPACITY) this.#grow()
+    const slot = number & (this.#numbers.length - 1)
     this.#numbers[slot] = number
     this.#sentAt[slot] = now
     this.#bytes[slot] = bytes
@@ -43,9 +47,10 @@ export class SendLedger {
    */
   settle ({ base, arrivals }: TransportFeedback): PacketFate[] {
     const fates: PacketFate[] = []
-    for (const [index, arrival] of arrivals.entries()) {
+    for (let index = 0; index < arrivals.length; index++) { // Some ten thousand a second: an iterator would be felt.
+      const arrival = arrivals[index]
       const number = (base + index) & 0xffff
-      const slot = number & (CAPACITY - 1)
+      const slot = number & (this.#numbers.length - 1)
       if (this.#numbers[slot] !== number) continue
       const missed = this.#missed[slot] === 1
       if (arrival === undefined) {
@@ -55,5 +60,25 @@ export class SendLedger {
       fates.push({ sentAt: this.#sentAt[slot]!, arrivedAt: arrival === undefined ? undefined : arrival / ARRIVAL_TICKS_PER_MS, bytes: this.#bytes[slot]!, ...missed ? { late: true } : {} })
     }
     return fates
+  }
+
+  /** Whether nothing has been told of the packet in this slot. */
+  #isOpen (slot: number): boolean { return this.#numbers[slot] !== -1 && this.#missed[slot] === 0 }
+
+  #grow (): void {
+    const [numbers, sentAt, bytes, missed] = [this.#numbers, this.#sentAt, this.#bytes, this.#missed]
+    const capacity = numbers.length * 2
+    this.#numbers = new Int32Array(capacity).fill(-1)
+    this.#sentAt = new Float64Array(capacity)
+    this.#bytes = new Uint16Array(capacity)
+    this.#missed = new Uint8Array(capacity)
+    for (const [old, number] of numbers.entries()) {
+      if (number === -1) continue
+      const slot = number & (capacity - 1)
+      this.#numbers[slot] = number
+      this.#sentAt[slot] = sentAt[old]!
+      this.#bytes[slot] = bytes[old]!
+      this.#missed[slot] = missed[old]!
+    }
   }
 }
