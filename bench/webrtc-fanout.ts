@@ -8,7 +8,7 @@ import { inTurn } from './harness/rounds.ts'
 import type { Endpoint } from './load/endpoint.ts'
 import type { FanOutFigures, FanOutLoad } from './load/fan-out.ts'
 import { BareSender } from './peers/bare-sender.ts'
-import { janus } from './peers/janus.ts'
+import { hasJanus, janus } from './peers/janus.ts'
 import type { FanOutPeer } from './peers/peer.ts'
 import { ServicePeer } from './peers/service.ts'
 
@@ -107,10 +107,10 @@ async function run (): Promise<Report> {
     'Janus, event_loops=1': scale => measure(known(() => janus(1)), scale),
     'Janus as it comes': scale => measure(known(() => janus()), scale),
     'node-datachannel alone': scale => measure(bare, scale),
-    'sendmmsg in C': scale => kernel(sender, scale)
+    'sendmmsg in C': scale => kernel(sender!, scale)
   }
-  const only = process.env.BENCH_ONLY?.split(',')
-  const chosen = contestants.filter(contestant => !only || only.some(part => contestant.includes(part)))
+  const absent = [...hasJanus() ? [] : ['Janus (apt-get install --no-install-recommends janus)'], ...sender ? [] : ['sendmmsg (needs a C compiler)']]
+  const chosen = contestants.filter(contestant => !absent.some(missing => contestant.startsWith(missing.split(' ')[0]!)))
   const medians = await inTurn(SCALES.flatMap(scale => chosen.map(contestant => ({ name: nameOf(contestant, scale), measure: () => ways[contestant](scale) }))))
   const rows = [...medians].map(([name, figures]): Row => ({
     'viewers × packets/s': name, 'forwarded/s': round(figures.perSecond, 0), 'CPU µs each': round(figures.cpuUs), 'lost %': round(figures.lossPercent, 3), 'load CPU %': round(figures.loadCpuPercent, 0),
@@ -121,7 +121,7 @@ async function run (): Promise<Report> {
     method: `Packets of ${PACKET_BYTES} bytes; each server on one core, publisher and viewers (one process) on the other; ${SECONDS} s; processor time of whole process trees by packet that arrived. ` +
       'Viewers report arrivals (transport-cc) where the server numbers packets, and reception. Ours with authentication, reports, retransmissions, metrics scraped every 5 s, PostgreSQL outside; it decrypts a WHIP publisher, ' +
       'Janus (streaming plugin) gets plain RTP. Join: processor time until connected, per viewer; memory: after the run, per viewer. sendmmsg: the same datagrams at the same pace, unencrypted. ' +
-      `Void: more than ${MAX_LOSS * 100} % lost, or a generator that could not keep up. ${[...versions].map(([name, version]) => `${name} ${version}`).join(', ')}.`,
+      `Void: more than ${MAX_LOSS * 100} % lost, or a generator that could not keep up. ${absent.length > 0 ? `Not here: ${absent.join(', ')}. ` : ''}${[...versions].map(([name, version]) => `${name} ${version}`).join(', ')}.`,
     rows,
     targets: SCALES.filter(({ viewers }) => viewers >= 50).flatMap(scale => targetsOf(scale, medians))
   }

@@ -48,6 +48,7 @@ async function run (): Promise<Report> {
     await allGone(peer)
     await sleep(SETTLE_MS)
     const memory = await ask(peer, batch)
+    if (load.ended) throw new Error(`the load has ended:\n${load.output.slice(-2000)}`)
     process.kill(load.pid, 'SIGUSR1')
     all.push(memory)
     rows.push({ 'sessions so far': batch * SESSIONS_PER_BATCH, 'RSS MiB': round(memory.residentBytes / MiB, 1), 'heap MiB': round(memory.heapBytes / MiB), 'buffers MiB': round(memory.bufferBytes / MiB) })

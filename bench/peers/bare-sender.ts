@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -19,15 +19,17 @@ export type Sending = {
   readonly seconds: number
 }
 
-/** The C program beside this file, if there is a compiler for it. */
+/** The C program beside this file. */
 export class BareSender implements AsyncDisposable {
   readonly #program: string
   private constructor (program: string) { this.#program = program }
 
-  static async compile (): Promise<BareSender> {
-    const program = path.join(await mkdtemp(path.join(tmpdir(), 'auralink-sendmmsg-')), 'sendmmsg')
-    execFileSync('cc', ['-O2', '-o', program, SOURCE])
-    return new BareSender(program)
+  /** @returns undefined where there is no C compiler. @throws Error when it refuses the program */
+  static async compile (): Promise<BareSender | undefined> {
+    if (spawnSync('cc', ['--version']).status !== 0) return undefined
+    const sender = new BareSender(path.join(await mkdtemp(path.join(tmpdir(), 'auralink-sendmmsg-')), 'sendmmsg'))
+    execFileSync('cc', ['-O2', '-o', sender.#program, SOURCE])
+    return sender
   }
 
   async send ({ sockets, count, rate, bytes, seconds }: Sending): Promise<{ sent: number, received: number, seconds: number, cpuUs: number }> {

@@ -13,13 +13,15 @@ const CONFIGURATION = '/etc/janus'
 const READY_WITHIN_MS = 10_000
 const MOUNTPOINT = 1
 
+export const hasJanus = (): boolean => existsSync(JANUS)
+
 /**
  * Debian's Janus with its own configuration, but for where it listens and what it leaves out. Its streaming plugin takes plain RTP,
  * so that it has no publisher to decrypt.
  * @param eventLoops threads that all viewers share; as it comes, each has its own
  */
 export async function janus (eventLoops?: number): Promise<FanOutPeer<JanusEndpoint>> {
-  if (!existsSync(JANUS)) throw new Error('needs Janus: apt-get install --no-install-recommends janus')
+  if (!hasJanus()) throw new Error('needs Janus: apt-get install --no-install-recommends janus')
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(path.join(tmpdir(), 'auralink-janus-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
