@@ -143,7 +143,7 @@ test('however late it is told, the ledger knows when each packet was sent, and t
     const first = ledger.next(100, 0)
     for (let n = 1; n < outstanding; n++) ledger.next(100 + n % 1000, n)
     const feedback = { type: 'transport-cc', sender: 1, media: 1, feedback: 0, base: first, arrivals: Array.from({ length: outstanding + 5 }, (_, n) => n % 3 === 0 ? undefined : n * 4) } as const
-    const expected = Array.from({ length: outstanding }, (_, n) => ({ sentAt: n, arrivedAt: n % 3 === 0 ? undefined : n, bytes: 100 + n % 1000 }))
+    const expected = Array.from({ length: outstanding }, (_, n) => ({ sentAt: n, arrivedAt: n % 3 === 0 ? undefined : n, bytes: 100 + n % 1000, late: false }))
     assert.deepEqual(ledger.settle(feedback), expected)
     assert.deepEqual(ledger.settle(feedback), [])
   }

@@ -28,7 +28,7 @@ type Fate = {
   readonly arrivedAt: number | undefined
   readonly bytes: number
   /** It came after it had been told to be lost. */
-  readonly late?: true
+  readonly late?: boolean
 }
 
 /**

@@ -12,7 +12,7 @@ export type PacketFate = {
   readonly arrivedAt: number | undefined
   readonly bytes: number
   /** It came after it had been told to be lost. */
-  readonly late?: true
+  readonly late?: boolean
 }
 
 /** Numbers the packets of a transport and keeps when each was sent, until the receiver says when it came. */
@@ -57,7 +57,7 @@ export class SendLedger {
         if (missed) continue
         this.#missed[slot] = 1
       } else this.#numbers[slot] = -1
-      fates.push({ sentAt: this.#sentAt[slot]!, arrivedAt: arrival === undefined ? undefined : arrival / ARRIVAL_TICKS_PER_MS, bytes: this.#bytes[slot]!, ...missed ? { late: true } : {} })
+      fates.push({ sentAt: this.#sentAt[slot]!, arrivedAt: arrival === undefined ? undefined : arrival / ARRIVAL_TICKS_PER_MS, bytes: this.#bytes[slot]!, late: missed })
     }
     return fates
   }
