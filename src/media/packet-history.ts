@@ -10,7 +10,7 @@ export type SentPacket = {
 }
 
 export type HistoryLimits = {
-  /** A power of two. At 2.5 Mbit/s there are 260 packets in a second. */
+  /** At most; a power of two. At 2.5 Mbit/s there are 260 packets in a second. */
   readonly packets: number
   /** Older packets would come too late for any jitter buffer. */
   readonly ms: number
@@ -20,35 +20,61 @@ export type HistoryLimits = {
 
 export const defaultHistoryLimits: HistoryLimits = { packets: 1024, ms: 2000, resendGapMs: 20 }
 
-/** A ring of what was sent lately, by sequence number: the answers to NACKs. It holds references, no copies. */
+/** Packets there is room for at first: a second of sound. */
+const FIRST_CAPACITY = 64
+
+/** Slots for so many packets, by the last bits of their sequence numbers. */
+class Ring {
+  readonly mask: number
+  readonly packets: (RtpPacket | undefined)[]
+  readonly sequenceNumbers: Uint16Array
+  readonly timestamps: Uint32Array
+  readonly frameNumbers: Uint16Array
+  readonly sentAt: Float64Array
+  readonly resentAt: Float64Array
+
+  constructor (capacity: number) {
+    this.mask = capacity - 1
+    this.packets = Array.from({ length: capacity })
+    this.sequenceNumbers = new Uint16Array(capacity)
+    this.timestamps = new Uint32Array(capacity)
+    this.frameNumbers = new Uint16Array(capacity)
+    this.sentAt = new Float64Array(capacity)
+    this.resentAt = new Float64Array(capacity)
+  }
+
+  put ({ packet, sequenceNumber, timestamp, frameNumber }: SentPacket, sentAt: number, resentAt: number): void {
+    const slot = sequenceNumber & this.mask
+    this.packets[slot] = packet
+    this.sequenceNumbers[slot] = sequenceNumber
+    this.timestamps[slot] = timestamp
+    this.frameNumbers[slot] = frameNumber
+    this.sentAt[slot] = sentAt
+    this.resentAt[slot] = resentAt
+  }
+
+  at (slot: number): SentPacket | undefined {
+    const packet = this.packets[slot]
+    return packet && { packet, sequenceNumber: this.sequenceNumbers[slot]!, timestamp: this.timestamps[slot]!, frameNumber: this.frameNumbers[slot]! }
+  }
+}
+
+/** What was sent lately, by sequence number: the answers to NACKs. It holds references, no copies, and grows with what is sent. */
 export class PacketHistory {
   readonly #limits: HistoryLimits
-  readonly #packets: (RtpPacket | undefined)[]
-  readonly #sequenceNumbers: Uint16Array
-  readonly #timestamps: Uint32Array
-  readonly #frameNumbers: Uint16Array
-  readonly #sentAt: Float64Array
-  readonly #resentAt: Float64Array
+  #ring: Ring
 
   constructor (limits: HistoryLimits = defaultHistoryLimits) {
     this.#limits = limits
-    this.#packets = Array.from({ length: limits.packets })
-    this.#sequenceNumbers = new Uint16Array(limits.packets)
-    this.#timestamps = new Uint32Array(limits.packets)
-    this.#frameNumbers = new Uint16Array(limits.packets)
-    this.#sentAt = new Float64Array(limits.packets)
-    this.#resentAt = new Float64Array(limits.packets)
+    this.#ring = new Ring(Math.min(FIRST_CAPACITY, limits.packets))
   }
 
   /** @param now milliseconds. */
-  add ({ packet, sequenceNumber, timestamp, frameNumber }: SentPacket, now: number): void {
-    const slot = sequenceNumber & (this.#limits.packets - 1)
-    this.#packets[slot] = packet
-    this.#sequenceNumbers[slot] = sequenceNumber
-    this.#timestamps[slot] = timestamp
-    this.#frameNumbers[slot] = frameNumber
-    this.#sentAt[slot] = now
-    this.#resentAt[slot] = -Infinity
+  add (sent: SentPacket, now: number): void {
+    const { mask, packets, sentAt } = this.#ring
+    const slot = sent.sequenceNumber & mask
+    if (mask + 1 < this.#limits.packets && packets[slot] !== undefined && now - sentAt[slot]! <= this.#limits.ms) this.#grow()
+    this.#ring.put(sent, now, -Infinity)
   }
 
   /**
@@ -56,25 +82,30 @@ export class PacketHistory {
    * @returns undefined when it is gone, too old, or was sent again a moment ago.
    */
   take (sequenceNumber: number, now: number, roundTripMs = 0): SentPacket | undefined {
-    const slot = sequenceNumber & (this.#limits.packets - 1)
-    const packet = this.#packets[slot]
-    if (!packet || this.#sequenceNumbers[slot] !== sequenceNumber) return undefined
-    if (now - this.#sentAt[slot]! > this.#limits.ms) {
-      this.#packets[slot] = undefined
-      return undefined
-    }
-    if (now - this.#resentAt[slot]! < Math.max(this.#limits.resendGapMs, roundTripMs)) return undefined
-    this.#resentAt[slot] = now
-    return { packet, sequenceNumber, timestamp: this.#timestamps[slot]!, frameNumber: this.#frameNumbers[slot]! }
+    const sent = this.peek(sequenceNumber, now)
+    const { mask, resentAt } = this.#ring
+    const slot = sequenceNumber & mask
+    if (!sent || now - resentAt[slot]! < Math.max(this.#limits.resendGapMs, roundTripMs)) return undefined
+    resentAt[slot] = now
+    return sent
   }
 
   /** As `take`, but for no one who asked: as often as wanted. */
   peek (sequenceNumber: number, now: number): SentPacket | undefined {
-    const slot = sequenceNumber & (this.#limits.packets - 1)
-    const packet = this.#packets[slot]
-    if (!packet || this.#sequenceNumbers[slot] !== sequenceNumber || now - this.#sentAt[slot]! > this.#limits.ms) return undefined
-    return { packet, sequenceNumber, timestamp: this.#timestamps[slot]!, frameNumber: this.#frameNumbers[slot]! }
+    const { mask, sequenceNumbers, sentAt } = this.#ring
+    const slot = sequenceNumber & mask
+    return sequenceNumbers[slot] === sequenceNumber && now - sentAt[slot]! <= this.#limits.ms ? this.#ring.at(slot) : undefined
   }
 
-  clear (): void { this.#packets.fill(undefined) }
+  clear (): void { this.#ring.packets.fill(undefined) }
+
+  #grow (): void {
+    const { mask, sentAt, resentAt } = this.#ring
+    const bigger = new Ring(2 * (mask + 1))
+    for (let slot = 0; slot <= mask; slot++) {
+      const sent = this.#ring.at(slot)
+      if (sent) bigger.put(sent, sentAt[slot]!, resentAt[slot]!)
+    }
+    this.#ring = bigger
+  }
 }

@@ -115,6 +115,19 @@ test('a lost packet is sent again, as it was or as RTX', () => {
   assert.deepEqual([target.resent, target.nacked], [1, 1])
 })
 
+test('the history has room for what is sent in its time, up to a limit; an old packet makes way for a new one', () => {
+  const history = new PacketHistory({ packets: 1024, ms: 1000, resendGapMs: 20 })
+  const add = (n: number, now: number): void => history.add({ packet: packet(n, n), sequenceNumber: n & 0xffff, timestamp: n * 3, frameNumber: n & 0xff }, now)
+  for (let n = 65_000; n < 65_300; n++) add(n, n - 65_000)
+  history.take(65_001, 300)
+  for (let n = 65_300; n < 66_024; n++) add(n, 301)
+  const kept = Array.from({ length: 1024 }, (_, n) => history.peek((65_000 + n) & 0xffff, 310))
+  assert.deepEqual(kept.map(sent => sent && [sent.timestamp, sent.frameNumber, sent.packet.timestamp]), kept.map((_, n) => [(65_000 + n) * 3, (65_000 + n) & 0xff, 65_000 + n]))
+  assert.equal(history.take(65_001, 310), undefined, 'what was sent again is remembered')
+  add(66_024, 320)
+  assert.deepEqual([history.peek(65_000, 320), history.peek(66_024 & 0xffff, 320)?.timestamp], [undefined, 66_024 * 3])
+})
+
 test('what another source sent is not sent again', () => {
   const { target, sent } = sender()
   target.write(packet(1, 1))
