@@ -36,8 +36,8 @@ const rows: readonly Row[] = [
   ['simple-whip-client', 'H264', 'opus', 'aiortc'],
   ['simple-whip-client', 'H265', 'opus', 'webrtcbin'],
   ['werift', 'VP9', 'PCMA', 'Chromium'],
-  ['werift', 'H264', 'opus', 'webrtcbin'],
-  ['werift', 'VP8', 'opus', 'werift']
+  ['werift', 'H264', 'opus', 'Chromium'],
+  ['werift', 'VP8', 'opus', 'aiortc']
 ]
 const programs: Readonly<Record<PeerName, readonly string[]>> = {
   Chromium: [], webrtcbin: ['webrtcbin'], aiortc: ['aiortc'], 'simple-whip-client': ['whip-client', 'tcc', 'ffmpeg'], werift: ['ffmpeg']
