@@ -1,8 +1,9 @@
+import { shownUrl } from '../lib/redact.ts'
 import type { LinkQuality } from '../room/leg.ts'
 import type { Participant } from '../room/room.ts'
 import type { ConferenceInfo, SessionInfo } from '../room/session.ts'
 import type { ApiKeyRow } from './auth/api-keys.ts'
-import type { EventInfo, Ingress, Links, LinkStatus, Page, RecordingInfo, Stream, Webhook, WebhookDelivery } from './parts.ts'
+import type { EventInfo, Ingress, Links, LinkStatus, Page, RecordingInfo, Stream, Target, Webhook, WebhookDelivery } from './parts.ts'
 import { bitrateOf } from './bitrate.ts'
 
 // What the API shows of things, field by field: what is not named here cannot leak.
@@ -77,8 +78,8 @@ export const ingressView = ({ id, protocol, room, identity, name, enabled, creat
 const linkView = ({ state, attempts, connectedAt, retryAt, lastError }: LinkStatus) =>
   ({ state, attempts, connectedAt, retryAt, lastError: lastError && { code: lastError.code, message: lastError.message, at: lastError.at } })
 
-/** Of a server's URL, only where it leads. */
-export const serverShown = (url: string | undefined): string => url === undefined ? '' : `${URL.parse(url)?.origin ?? ''}/…`
+/** Empty where the address cannot be opened any more. */
+export const serverShown = (target: Target | undefined): string => target ? shownUrl(target.url) : ''
 
 export const streamView = ({ id, room, participant, name, destinations, createdAt }: Stream, links: Links | undefined) => ({
   id,
@@ -87,7 +88,7 @@ export const streamView = ({ id, room, participant, name, destinations, createdA
   name: name ?? null,
   destinations: destinations.map(({ id: destination, target }) => {
     const link = links?.status(destination)
-    return { id: destination, url: serverShown(target?.url), link: link ? linkView(link) : null }
+    return { id: destination, url: serverShown(target), link: link ? linkView(link) : null }
   }),
   createdAt: iso(createdAt)
 })

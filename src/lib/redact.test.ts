@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { createLogger, type LogLevel } from './log.ts'
-import { redacted, redactText, redactUrl } from './redact.ts'
+import { redacted, redactText, redactUrl, shownUrl } from './redact.ts'
 
 /** A word that stands for a secret and must never come out. */
 const CANARY = 'c4n4ryS3cr3t'
@@ -87,4 +87,10 @@ test('text from outside cannot begin a line of its own', () => {
   log.info({ name: 'x\n12:00:00.000 ERROR forged', colour: '\x1b[31m', c1: '\x9b31m' }, 'a\r\nb')
   assert.equal(lines.join('').split('\n').length, 2)
   assert.doesNotMatch(lines.join(''), /(?!\n)\p{Cc}/u)
+})
+
+test('of a URL, only where it leads is shown', () => {
+  assert.equal(shownUrl('https://media.example/whip/stage?key=secret'), 'https://media.example/…')
+  assert.equal(shownUrl('rtmp://live.example:1936/app/key'), 'rtmp://live.example:1936/…')
+  assert.equal(shownUrl('https://user:pass@media.example/x'), '/…')
 })

@@ -70,3 +70,9 @@ function errorParts (error: Error, depth: number): Record<string, unknown> {
     ...(error instanceof AggregateError ? { errors: redacted(error.errors, depth + 1) } : {})
   }
 }
+
+/** Of a URL, only where it leads: scheme, host, port. Paths and parameters are often keys. */
+export const shownUrl = (url: string): string => {
+  const [, origin = ''] = /^([a-z][a-z0-9+.-]*:\/\/[^/?#@]*)(?:[/?#]|$)/i.exec(url) ?? []
+  return `${origin}/…`
+}

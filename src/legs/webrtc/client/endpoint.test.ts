@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { AppError, type ErrorCode } from '../../../lib/errors.ts'
 import { ConnectionError } from '../../../lib/persevere.ts'
-import { type Dialer, Endpoint, type HttpAnswer, shownUrl } from './endpoint.ts'
+import { type Dialer, Endpoint, type HttpAnswer } from './endpoint.ts'
 
 const URL_OF = 'https://media.example/whip/stage?key=secret'
 const TOKEN = 'canary-token'
@@ -95,10 +95,4 @@ test('a server that is away is said without its URL; a good-bye never fails', as
   const away = Object.assign(new Error('connect ECONNREFUSED 10.1.1.1:443'), { code: 'ECONNREFUSED' })
   await assert.rejects(post(new Scripted(away)), error => error instanceof AppError && error.code === 'dependency_unavailable')
   await new Endpoint(new Scripted(away), { url: URL_OF }).delete('https://media.example/s')
-})
-
-test('of a URL, only where it leads is shown', () => {
-  assert.equal(shownUrl(URL_OF), 'https://media.example/…')
-  assert.equal(shownUrl('rtmp://live.example:1936/app/key'), 'rtmp://live.example:1936/…')
-  assert.equal(shownUrl('https://user:pass@media.example/x'), '/…')
 })

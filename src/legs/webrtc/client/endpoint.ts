@@ -1,7 +1,7 @@
 import { within } from '../../../lib/abort.ts'
 import { AppError, type ErrorCode, messageOf } from '../../../lib/errors.ts'
 import { ConnectionError } from '../../../lib/persevere.ts'
-import { redactText } from '../../../lib/redact.ts'
+import { redactText, shownUrl } from '../../../lib/redact.ts'
 import type { Candidate } from '../../../protocols/webrtc/sdp-types.ts'
 import { SDP } from '../http-sessions.ts'
 
@@ -80,12 +80,6 @@ export class Endpoint {
       throw new AppError('dependency_unavailable', 'The server cannot be reached.', { cause: new Error(messageOf(cause)) })
     }
   }
-}
-
-/** Only where it leads: scheme, host, port. */
-export const shownUrl = (url: string): string => {
-  const [, origin = ''] = /^([a-z][a-z0-9+.-]*:\/\/[^/?#@]*)(?:[/?#]|$)/i.exec(url) ?? []
-  return `${origin}/…`
 }
 
 const isSecure = (url: string): boolean => url.toLowerCase().startsWith('https:')

@@ -1,9 +1,9 @@
 import { ConnectionStatus, persevere } from '../../../lib/persevere.ts'
+import { shownUrl } from '../../../lib/redact.ts'
 import { type Leg, type LegContext, type LegStats, noStats } from '../../../room/leg.ts'
 import type { Room } from '../../../room/room.ts'
 import { WhipLeg } from '../whip-leg.ts'
 import { type ClientOptions, exchange, live, Totals } from './connection.ts'
-import { shownUrl } from './endpoint.ts'
 import { agreeToReceive, offerToReceive } from './negotiate.ts'
 
 export type WhepPullOptions = ClientOptions & {

@@ -1,5 +1,6 @@
 import { pause } from '../../../lib/pause.ts'
 import { ConnectionStatus, persevere } from '../../../lib/persevere.ts'
+import { shownUrl } from '../../../lib/redact.ts'
 import type { MediaKind } from '../../../media/codec.ts'
 import type { SectionToOffer } from '../../../protocols/webrtc/sdp-offer.ts'
 import { type Advice, type Leg, type LegContext, type LegStats, noStats } from '../../../room/leg.ts'
@@ -8,7 +9,6 @@ import type { Transcode } from '../../../room/track.ts'
 import { type Audience, cast, isEmpty, type Scene } from '../stage.ts'
 import { WhepLeg } from '../whep-leg.ts'
 import { type ClientOptions, exchange, live, Totals } from './connection.ts'
-import { shownUrl } from './endpoint.ts'
 import { agreeToSend, offerOf } from './negotiate.ts'
 
 const LOOK_EVERY_MS = 100
