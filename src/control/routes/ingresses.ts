@@ -18,11 +18,13 @@ export type IngressOptions = {
 
 /** Doors for encoders. Only who asks for one door sees its key; lists never show any. */
 export function ingressRoutes (api: Api, ingresses: Ingresses, { bridge, links }: ControlParts, { rtmpUrl }: IngressOptions): void {
-  const view = (found: Ingress, request: FastifyRequest) => ingressView(found, {
-    url: found.protocol === 'rtmp' ? rtmpUrl(request.hostname) : serverShown(found.source?.url),
-    live: bridge.sessionsIn(found.room).some(s => s.state === 'active' && s.describe().externalId === found.id),
-    link: links?.status(found.id)
-  })
+  const view = (found: Ingress, request: FastifyRequest) => {
+    const link = links?.status(found.id)
+    const url = found.protocol === 'rtmp' ? rtmpUrl(request.hostname) : serverShown(found.source)
+    // A session that pulls goes on while its connection is lost.
+    const live = link ? link.state === 'connected' : bridge.sessionsIn(found.room).some(s => s.describe().externalId === found.id)
+    return ingressView(found, { url, live, link })
+  }
   const withKey = (found: Ingress, request: FastifyRequest) => ({ ...view(found, request), streamKey: found.protocol === 'rtmp' ? found.streamKey : null })
   const get = async (id: string, request: FastifyRequest): Promise<Ingress> => {
     const found = await ingresses.get(id)

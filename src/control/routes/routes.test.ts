@@ -113,8 +113,10 @@ test('an ingress that is pulled has a source instead of a key; neither is shown'
   const source = { url: 'https://media.example/whep/canary', token: 'canary-token' }
   const made = await it.ask('POST', '/api/v1/ingresses', { payload: { protocol: 'whep', room: 'hall', ...source } })
   assert.equal(made.statusCode, 201)
-  const { id, url, streamKey, link: shown } = made.json()
-  assert.deepEqual([url, streamKey, shown], ['https://media.example/…', null, link])
+  const { id, url, streamKey, link: shown, live } = made.json()
+  assert.deepEqual([url, streamKey, shown, live], ['https://media.example/…', null, link, false])
+  await it.bridge.admit(restingLeg('whep-pull'), { room: 'hall', externalId: id })
+  assert.equal((await it.ask('GET', `/api/v1/ingresses/${id}`)).json().live, false, 'its session goes on while it is retrying')
   assert.deepEqual((await it.ingresses.get(id))?.source, source)
   for (const path of ['/api/v1/ingresses', `/api/v1/ingresses/${id}`]) assert.doesNotMatch((await it.ask('GET', path)).body, /canary/)
   assert.equal((await it.ask('POST', `/api/v1/ingresses/${id}/rotate-key`)).statusCode, 409)
