@@ -94,14 +94,20 @@ function simulcast (room: Room): Disposable {
 const LOW_BYTES = 100
 const HIGH_BYTES = 1000
 
+/** Joins, and gets the high layer. @returns what tells of the packets that it gets */
+async function watchHigh (edge: Edge, peer: RawPeer): Promise<{ ssrc: number, gets (bytes: number): boolean }> {
+  const answer = await join(edge, peer, '/whep/hall?participant=ann')
+  const ssrc = Number(/a=ssrc:(\d+)/.exec(answer)![1])
+  const gets = (bytes: number): boolean => peer.packetsOf(ssrc).slice(-5).every(({ payload }) => payload.length === bytes)
+  await until('the high layer', () => peer.packetsOf(ssrc).length > 10 && gets(HIGH_BYTES))
+  return { ssrc, gets }
+}
+
 test('a viewer gets the layer that it says its path carries', async () => {
   await using edge = await openEdge()
   using _publisher = simulcast(await edge.room('hall'))
   await using peer = await RawPeer.create('recvonly', video())
-  const answer = await join(edge, peer, '/whep/hall?participant=ann')
-  const ssrc = Number(/a=ssrc:(\d+)/.exec(answer)![1])
-  const gets = (bytes: number) => peer.packetsOf(ssrc).slice(-5).every(({ payload }) => payload.length === bytes)
-  await until('the high layer', () => peer.packetsOf(ssrc).length > 10 && gets(HIGH_BYTES))
+  const { ssrc, gets } = await watchHigh(edge, peer)
   let says = 200_000
   using _telling = systemClock.every(200, () => peer.sendRtcp([{ type: 'remb', sender: 1, bitrate: says, ssrcs: [ssrc] }]))
   await until('the low layer', () => gets(LOW_BYTES))
@@ -116,10 +122,7 @@ test('a viewer who says nothing but that it loses a quarter gets the low layer',
   await using edge = await openEdge()
   using _publisher = simulcast(await edge.room('hall'))
   await using peer = await RawPeer.create('recvonly', video())
-  const answer = await join(edge, peer, '/whep/hall?participant=ann')
-  const ssrc = Number(/a=ssrc:(\d+)/.exec(answer)![1])
-  const gets = (bytes: number) => peer.packetsOf(ssrc).slice(-5).every(({ payload }) => payload.length === bytes)
-  await until('the high layer', () => peer.packetsOf(ssrc).length > 10 && gets(HIGH_BYTES))
+  const { ssrc, gets } = await watchHigh(edge, peer)
   using _reporting = systemClock.every(600, () => peer.sendRtcp([{ type: 'rr', ssrc: 1, reports: [{ ssrc, fractionLost: 0.25, cumulativeLost: 9, highestSequence: 0, jitter: 0, lastSenderReport: 0, delaySinceLastReport: 0 }] }]))
   await until('the low layer', () => gets(LOW_BYTES))
 })
