@@ -1,0 +1,84 @@
+import { Memory } from '../../../lib/native/evp.ts'
+import { RTCP_CLEAR_BYTES, type PacketCipher } from './packet-cipher.ts'
+import { guessIndex, INDEX_LIMIT, rolloverOf } from './packet-index.ts'
+import { isRtcp, isVersion2, rtpHeaderLength } from './packet-shape.ts'
+
+/** An SSRC's index may never be forgotten: the next packet would repeat a nonce. So there is an end to new ones. */
+const MAX_SSRCS = 65_536
+const RTCP_INDEX_LIMIT = 2 ** 31
+
+type Stream = { highest: number }
+
+/**
+ * Protects the packets of one session that go out (RFC 3711 section 3.3, RFC 7714).
+ *
+ * The sequence numbers of an SSRC have to go on from packet to packet, with gaps of less than 2^15 as the receiver too follows
+ * them by nearness alone; an earlier number may come again only with the bytes it had. Anything else would encrypt two packets
+ * under one nonce, which with GCM gives the authentication key away.
+ */
+export class SrtpSender implements Disposable {
+  readonly #cipher: PacketCipher
+  readonly #streams = new Map<number, Stream>()
+  #rtcpIndex = 0
+  #out: Memory | undefined
+
+  /** The cipher is disposed with it. */
+  constructor (cipher: PacketCipher) { this.#cipher = cipher }
+
+  /** Bytes that `protect` adds to an RTP packet, and to an RTCP packet. */
+  get rtpOverhead (): number { return this.#cipher.rtpOverhead }
+  get rtcpOverhead (): number { return this.#cipher.rtcpOverhead }
+
+  /**
+   * Writes the protected form of an RTP or RTCP packet to `out`, from `at` on, and says how long it is. The packet stays as it
+   * is. Cheapest where `out` is the same buffer as last time.
+   * @throws RangeError, before anything is written, if there is no room, the packet is malformed, or indexes are used up
+   */
+  protect (packet: Buffer, out: Buffer, at: number): number {
+    return isRtcp(packet) ? this.#protectRtcp(packet, out, at) : this.#protectRtp(packet, out, at)
+  }
+
+  #protectRtp (packet: Buffer, out: Buffer, at: number): number {
+    const { length } = packet
+    const header = rtpHeaderLength(packet, length)
+    if (header === undefined) throw new RangeError('not an RTP packet')
+    const total = length + this.#cipher.rtpOverhead
+    const memory = this.#roomIn(out, at, total)
+    const ssrc = packet.readInt32BE(8)
+    const sequence = packet[2]! << 8 | packet[3]!
+    const stream = this.#streams.get(ssrc)
+    const index = stream === undefined ? sequence : guessIndex(stream.highest, sequence)
+    if (index >= INDEX_LIMIT) throw new RangeError('an SSRC whose indexes are used up')
+    if (stream === undefined) this.#begin(ssrc, index)
+    else if (index > stream.highest) stream.highest = index
+    out.set(packet, at)
+    this.#cipher.sealRtp(memory, at, header, length, rolloverOf(index))
+    return total
+  }
+
+  /** One index for all SSRCs, which receivers see as gaps; a receiver that never heard of one starts anywhere. */
+  #protectRtcp (packet: Buffer, out: Buffer, at: number): number {
+    const { length } = packet
+    if (length < RTCP_CLEAR_BYTES || !isVersion2(packet)) throw new RangeError('not an RTCP packet')
+    const total = length + this.#cipher.rtcpOverhead
+    const memory = this.#roomIn(out, at, total)
+    if (this.#rtcpIndex >= RTCP_INDEX_LIMIT) throw new RangeError('RTCP indexes are used up')
+    const index = this.#rtcpIndex++
+    out.set(packet, at)
+    this.#cipher.sealRtcp(memory, at, length, index)
+    return total
+  }
+
+  #begin (ssrc: number, highest: number): void {
+    if (this.#streams.size >= MAX_SSRCS) throw new RangeError('too many SSRCs in one session')
+    this.#streams.set(ssrc, { highest })
+  }
+
+  #roomIn (out: Buffer, at: number, length: number): Memory {
+    if (!Number.isInteger(at) || at < 0 || at + length > out.length) throw new RangeError(`no room for ${length} bytes at ${at} of ${out.length}`)
+    if (this.#out?.bytes !== out) this.#out = new Memory(out)
+    return this.#out
+  }
+
+  [Symbol.dispose] (): void { this.#cipher[Symbol.dispose]() }
+}
