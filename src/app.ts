@@ -258,8 +258,8 @@ export class App implements AsyncDisposable {
   }
 
   async #openTransports (): Promise<TransportHub> {
-    const { host, udpPort: port, restartUdpPort: restartPort, publicIps, tcpEnabled, tcpPort } = this.#config.media
-    const options = { port, restartPort, announcedAddresses: publicIps, bindAddress: host }
+    const { host, udpPort: port, publicIps, tcpEnabled, tcpPort } = this.#config.media
+    const options = { port, announcedAddresses: publicIps, bindAddress: host }
     const transports = this.#stack.use(await listening({ what: 'WebRTC media (UDP)', port, setting: 'MEDIA_UDP_PORT' }, () => TransportHub.open(options)))
     if (tcpEnabled) await listening({ what: 'WebRTC media (TCP)', port: tcpPort, setting: 'MEDIA_TCP_PORT' }, () => transports.openTcp({ port: tcpPort, log: this.#log, clock }))
     return transports

@@ -7,8 +7,8 @@ import { fullKey, rowOf, rows } from '../src/config/table.ts'
 
 const variables = new Set(rows.flatMap(row => row.setting.extras.env ?? []))
 const read = (file: string): Promise<string> => readFile(file, 'utf8')
-const defaultPorts = ['HTTP_PORT', 'PROMETHEUS_PORT', 'RTMP_INGEST_PORT', 'MEDIA_UDP_PORT', 'MEDIA_TCP_PORT', 'MEDIA_RESTART_UDP_PORT']
-const ports = [8080, 9090, 1935, 10000, 10000, 10001]
+const defaultPorts = ['HTTP_PORT', 'PROMETHEUS_PORT', 'RTMP_INGEST_PORT', 'MEDIA_UDP_PORT', 'MEDIA_TCP_PORT']
+const ports = [8080, 9090, 1935, 10000, 10000]
 
 test('the default ports are those the deployment files publish', () => {
   for (const variable of defaultPorts) assert.ok(variables.has(variable), variable)

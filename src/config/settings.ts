@@ -57,7 +57,6 @@ export const auralink = {
   media: {
     host: text('0.0.0.0', 'Address the media ports listen on.', { env: 'MEDIA_HOST' }),
     udp_port: port(sameAs('videobridge.ice.udp.port'), 'UDP port of all WebRTC media.', { env: 'MEDIA_UDP_PORT' }),
-    restart_udp_port: port(10_001, 'UDP port of sessions that restarted ICE; any free one if it is taken. Opened with the first of them.', { env: 'MEDIA_RESTART_UDP_PORT' }),
     tcp_enabled: flag(true, 'Also take WebRTC media over TCP (ICE-TCP), from clients that reach no UDP port.', { env: 'MEDIA_TCP_ENABLED' }),
     tcp_port: port(sameAs('media.udp_port'), 'TCP port of WebRTC media.', { env: 'MEDIA_TCP_PORT' }),
     public_ips: addresses([], 'Addresses told to WebRTC peers beside the host’s own, for 1:1 NAT.', { env: 'MEDIA_PUBLIC_IPS' })

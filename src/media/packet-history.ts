@@ -7,6 +7,8 @@ export type SentPacket = {
   readonly timestamp: number
   /** Of its dependency descriptor, if it has one. */
   readonly frameNumber: number
+  /** Its place among all packets of its transport, if they are numbered. */
+  readonly number: number
 }
 
 export type HistoryLimits = {
@@ -30,6 +32,7 @@ class Ring {
   readonly sequenceNumbers: Uint16Array
   readonly timestamps: Uint32Array
   readonly frameNumbers: Uint16Array
+  readonly numbers: Uint16Array
   readonly sentAt: Float64Array
   readonly resentAt: Float64Array
 
@@ -39,23 +42,25 @@ class Ring {
     this.sequenceNumbers = new Uint16Array(capacity)
     this.timestamps = new Uint32Array(capacity)
     this.frameNumbers = new Uint16Array(capacity)
+    this.numbers = new Uint16Array(capacity)
     this.sentAt = new Float64Array(capacity)
     this.resentAt = new Float64Array(capacity)
   }
 
-  put ({ packet, sequenceNumber, timestamp, frameNumber }: SentPacket, sentAt: number, resentAt: number): void {
+  put ({ packet, sequenceNumber, timestamp, frameNumber, number }: SentPacket, sentAt: number, resentAt: number): void {
     const slot = sequenceNumber & this.mask
     this.packets[slot] = packet
     this.sequenceNumbers[slot] = sequenceNumber
     this.timestamps[slot] = timestamp
     this.frameNumbers[slot] = frameNumber
+    this.numbers[slot] = number
     this.sentAt[slot] = sentAt
     this.resentAt[slot] = resentAt
   }
 
   at (slot: number): SentPacket | undefined {
     const packet = this.packets[slot]
-    return packet && { packet, sequenceNumber: this.sequenceNumbers[slot]!, timestamp: this.timestamps[slot]!, frameNumber: this.frameNumbers[slot]! }
+    return packet && { packet, sequenceNumber: this.sequenceNumbers[slot]!, timestamp: this.timestamps[slot]!, frameNumber: this.frameNumbers[slot]!, number: this.numbers[slot]! }
   }
 }
 

@@ -71,7 +71,7 @@ test('random sources: outgoing numbers have exactly the gaps of what was lost on
 
 test('the history gives back what is young, once in a while', () => {
   const history = new PacketHistory({ packets: 8, ms: 100, resendGapMs: 20 })
-  for (let i = 0; i < 10; i++) history.add({ packet: packet(i, i), sequenceNumber: i, timestamp: i, frameNumber: 0 }, 0)
+  for (let i = 0; i < 10; i++) history.add({ packet: packet(i, i), sequenceNumber: i, timestamp: i, frameNumber: 0, number: i }, 0)
   assert.equal(history.take(1, 0), undefined, 'overwritten')
   assert.equal(history.take(9, 0)?.timestamp, 9)
   assert.equal(history.take(9, 19), undefined, 'sent again a moment ago')
@@ -115,14 +115,34 @@ test('a lost packet is sent again, as it was or as RTX', () => {
   assert.deepEqual([target.resent, target.nacked], [1, 1])
 })
 
+test('without a stream for retransmissions a packet is sent again to the byte as it was, whatever was sent since', () => {
+  const clock = new ManualClock()
+  const sent: Buffer[] = []
+  let count = 0
+  const open = (redundancy?: Redundancy) => new RtpSender({
+    ssrc: 7, payloadType: 96, clockRate: 90_000, redundancy, clock, extensions: new ExtensionBlock([], { numberId: 3 }), numbers: { next: () => count++ },
+    send: bytes => { sent.push(Buffer.from(bytes)); return true }
+  })
+  const plain = open()
+  for (let i = 0; i < 3; i++) plain.write(packet(i, i * 3000, `a${i}`))
+  const numbers = sent.map(bytes => RtpPacket.parse(bytes).sequenceNumber)
+  plain.resend([numbers[1]!, numbers[0]!])
+  assert.deepEqual(sent.slice(3), [sent[1], sent[0]])
+  const redundant = open(new Redundancy(63, 96))
+  redundant.write(packet(1, 0))
+  const [only] = sent.slice(5).map(bytes => RtpPacket.parse(bytes).sequenceNumber)
+  redundant.resend([only!])
+  assert.equal(sent.length, 6, 'it went out in another form')
+})
+
 test('the history has room for what is sent in its time, up to a limit; an old packet makes way for a new one', () => {
   const history = new PacketHistory({ packets: 1024, ms: 1000, resendGapMs: 20 })
-  const add = (n: number, now: number): void => history.add({ packet: packet(n, n), sequenceNumber: n & 0xffff, timestamp: n * 3, frameNumber: n & 0xff }, now)
+  const add = (n: number, now: number): void => history.add({ packet: packet(n, n), sequenceNumber: n & 0xffff, timestamp: n * 3, frameNumber: n & 0xff, number: n & 0xffff }, now)
   for (let n = 65_000; n < 65_300; n++) add(n, n - 65_000)
   history.take(65_001, 300)
   for (let n = 65_300; n < 66_024; n++) add(n, 301)
   const kept = Array.from({ length: 1024 }, (_, n) => history.peek((65_000 + n) & 0xffff, 310))
-  assert.deepEqual(kept.map(sent => sent && [sent.timestamp, sent.frameNumber, sent.packet.timestamp]), kept.map((_, n) => [(65_000 + n) * 3, (65_000 + n) & 0xff, 65_000 + n]))
+  assert.deepEqual(kept.map(sent => sent && [sent.timestamp, sent.frameNumber, sent.number, sent.packet.timestamp]), kept.map((_, n) => [(65_000 + n) * 3, (65_000 + n) & 0xff, (65_000 + n) & 0xffff, 65_000 + n]))
   assert.equal(history.take(65_001, 310), undefined, 'what was sent again is remembered')
   add(66_024, 320)
   assert.deepEqual([history.peek(65_000, 320), history.peek(66_024 & 0xffff, 320)?.timestamp], [undefined, 66_024 * 3])

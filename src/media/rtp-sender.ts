@@ -103,10 +103,11 @@ export class RtpSender {
   #sendNumbered (packet: RtpPacket, timestamp: number, now: number): void {
     const { sequenceNumber, sources } = this.rewriter
     const frameNumber = packet.descriptor ? this.#frames.next(packet.descriptor, sources) : 0
-    const sent = { packet, sequenceNumber, timestamp, frameNumber }
-    this.#history.add(sent, now)
+    const sent = { packet, sequenceNumber, timestamp, frameNumber, number: 0 }
     const bytes = this.#printRed(sent) ?? this.#print(sent)
-    this.#send(bytes, now)
+    sent.number = this.#nextNumber(bytes.length, now)
+    this.#history.add(sent, now)
+    this.#send(bytes, sent.number)
     this.packets++
     this.#payloadBytes += bytes.length - this.#headerBytes(packet)
     this.#lastSentAt = now
@@ -130,17 +131,22 @@ export class RtpSender {
     return printed(end)
   }
 
-  /** Answers a NACK, as far as history and budget allow. */
+  /**
+   * Answers a NACK, as far as history and budget allow. Without a stream for retransmissions a packet is sent again to the byte as it was:
+   * SRTP encrypts it with the same keystream, which would give away the difference. With redundancy it was another packet, and repeats come anyway.
+   */
   resend (lost: readonly number[]): void {
     this.nacked += lost.length
-    const now = this.#options.clock.now()
+    const { clock, rtx, redundancy } = this.#options
+    const now = clock.now()
+    if (!rtx && redundancy) return
     for (const sequenceNumber of lost) {
       if (this.#resendBudget < 1) return
       const sent = this.#history.take(sequenceNumber, now, this.quality?.roundTripMs)
       if (!sent) continue
       this.#resendBudget--
-      const print = this.#options.rtx ? this.#printRtx : this.#print
-      this.#send(print.call(this, sent), now)
+      if (rtx) this.#sendRtx(sent, now)
+      else this.#send(this.#print(sent), sent.number)
       this.resent++
     }
   }
@@ -156,14 +162,19 @@ export class RtpSender {
     const sequenceNumber = (this.rewriter.sequenceNumber - this.padded % PADDED_PACKETS) & 0xffff
     const sent = this.#history.peek(sequenceNumber, now) ?? this.#history.peek(this.rewriter.sequenceNumber, now)
     if (!sent) return 0
-    const bytes = this.#printRtx(sent)
-    this.#send(bytes, now)
     this.padded++
-    return bytes.length
+    return this.#sendRtx(sent, now)
   }
 
   /** Whether `pad` can do something. */
   get pads (): boolean { return this.#options.rtx !== undefined }
+
+  /** @returns its bytes */
+  #sendRtx (sent: SentPacket, now: number): number {
+    const bytes = this.#printRtx(sent)
+    this.#send(bytes, this.#nextNumber(bytes.length, now))
+    return bytes.length
+  }
 
   /** RFC 4588 section 4: the original sequence number, then the original payload. */
   #printRtx (sent: SentPacket): Buffer {
@@ -200,10 +211,16 @@ export class RtpSender {
     return printed(at + end - start)
   }
 
-  /** What is printed in `scratch` leaves, and gets its place in the transport's order. */
-  #send (bytes: Buffer, now: number): void {
+  /** Its place among the packets of its transport, where they have one. */
+  #nextNumber (bytes: number, now: number): number {
+    const { extensions, numbers } = this.#options
+    return extensions && numbers ? numbers.next(bytes, now) : 0
+  }
+
+  /** What is printed in `scratch` leaves. @param number its place in the transport's order */
+  #send (bytes: Buffer, number: number): void {
     const { extensions, numbers, send } = this.#options
-    if (extensions && numbers) extensions.number(scratch, FIXED_HEADER_BYTES, numbers.next(bytes.length, now))
+    if (extensions && numbers) extensions.number(scratch, FIXED_HEADER_BYTES, number)
     if (!send(bytes)) this.refused++
     this.bytes += bytes.length
   }

@@ -5,7 +5,7 @@ import type { Config } from '../../config/load.ts'
 import { type Check, failed, type Finding, ok, warning } from '../check.ts'
 
 /** What wants a port, and the variable that gives it another. */
-type Use = { readonly what: string, readonly protocol: 'TCP' | 'UDP', readonly host: string, readonly port: number, readonly setting: string, readonly optional?: true }
+type Use = { readonly what: string, readonly protocol: 'TCP' | 'UDP', readonly host: string, readonly port: number, readonly setting: string }
 
 export const ports: Check = {
   name: 'ports',
@@ -31,7 +31,6 @@ function usesOf ({ http, health, metrics, rtmp, tls, media }: Config): Use[] {
     ...rtmp.enabled ? [tcp('RTMP', rtmp.host, rtmp.ingestPort, 'RTMP_INGEST_PORT')] : [],
     ...rtmp.enabled && tls.certFile !== undefined ? [tcp('RTMPS', rtmp.host, rtmp.tlsPort, 'RTMPS_PORT')] : [],
     { what: 'WebRTC media', protocol: 'UDP', host: media.host, port: media.udpPort, setting: 'MEDIA_UDP_PORT' },
-    { what: 'sessions that restart ICE', protocol: 'UDP', host: media.host, port: media.restartUdpPort, setting: 'MEDIA_RESTART_UDP_PORT', optional: true },
     ...media.tcpEnabled ? [tcp('WebRTC media', media.host, media.tcpPort, 'MEDIA_TCP_PORT')] : []
   ]
 }
@@ -49,10 +48,9 @@ async function tryPort ({ protocol, host, port }: Use): Promise<string | undefin
   }
 }
 
-function judgeFree ({ what, protocol, host, port, setting, optional }: Use, problem: string | undefined): Finding | undefined {
+function judgeFree ({ what, protocol, host, port, setting }: Use, problem: string | undefined): Finding | undefined {
   if (problem === undefined) return undefined
   const place = `Port ${port}/${protocol}, wanted for ${what},`
-  if (optional) return warning(`${place} cannot be had (${problem}): any free one will do, but no firewall knows it.`, `Set ${setting} to a free one.`)
   if (problem === 'EADDRINUSE') return failed(`${place} is in use by another program.`, `Stop that program (ss -lnp shows it), or set ${setting}.`)
   if (problem === 'EACCES') return failed(`${place} needs privileges this user does not have.`, `Set ${setting} to a port above 1023, or grant CAP_NET_BIND_SERVICE.`)
   if (problem === 'EADDRNOTAVAIL' || problem === 'ENOTFOUND') return failed(`The address ${host}, configured for ${what}, does not belong to this machine.`, 'Use 0.0.0.0, or an address of this machine.')
@@ -60,6 +58,6 @@ function judgeFree ({ what, protocol, host, port, setting, optional }: Use, prob
 }
 
 /** A service that could not get a port would not run. */
-const judgeOfRunning = ({ what, protocol, port, optional }: Use, problem: string | undefined): Finding | undefined => problem === undefined && !optional
+const judgeOfRunning = ({ what, protocol, port }: Use, problem: string | undefined): Finding | undefined => problem === undefined
   ? warning(`The service runs, but nobody has port ${port}/${protocol} (${what}).`, 'It was started with other settings than this command sees: give both the same environment and file.')
   : undefined

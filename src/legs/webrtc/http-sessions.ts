@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../lib/errors.ts'
 import { printAnswer, type AnswerSection } from '../../protocols/webrtc/sdp-answer.ts'
-import type { IceSession } from '../../protocols/webrtc/ice-session.ts'
 import { MAX_FRAGMENT_BYTES, parseFragment, printFragment, restartIn } from '../../protocols/webrtc/sdp-fragment.ts'
 import { MAX_SDP_BYTES } from '../../protocols/webrtc/sdp-offer.ts'
 import type { Offer } from '../../protocols/webrtc/sdp-types.ts'
@@ -16,7 +15,7 @@ const SECRET_BYTES = 24
 /** Of ended sessions, so many of the latest are known. */
 const REMEMBERED_SESSIONS = 256
 
-export type HttpSession = { readonly session: Session, readonly ice: IceSession, readonly sections: readonly AnswerSection[] }
+export type HttpSession = { readonly session: Session, readonly transport: Transport, readonly sections: readonly AnswerSection[] }
 
 /**
  * Sessions by the secret in their URL. The URL is the credential: it is unguessable, and known to nobody but the client; an
@@ -67,21 +66,20 @@ type Created = {
   readonly offer: Offer
   readonly sections: readonly AnswerSection[]
   readonly transport: Transport
-  readonly ice: IceSession
   readonly links: readonly string[]
 }
 
 /** 201, with everything a client needs (RFC 9725 section 4.2). The answer holds all candidates. */
-export function sendAnswer ({ reply, path, secret, offer, sections, transport, ice, links }: Created): FastifyReply {
-  const answer = printAnswer({ sections, transport: transport.local, candidates: ice.candidates, extmapAllowMixed: offer.extmapAllowMixed })
+export function sendAnswer ({ reply, path, secret, offer, sections, transport, links }: Created): FastifyReply {
+  const answer = printAnswer({ sections, transport: transport.local, candidates: transport.candidates, extmapAllowMixed: offer.extmapAllowMixed })
   if (links.length > 0) reply.header('link', links)
   return reply.code(201).type(SDP).headers({
-    'location': `${path}/sessions/${secret}`, 'etag': entityTag(ice), 'cache-control': 'no-store', 'accept-patch': FRAGMENT
+    'location': `${path}/sessions/${secret}`, 'etag': entityTag(transport), 'cache-control': 'no-store', 'accept-patch': FRAGMENT
   }).send(answer)
 }
 
 /** Names one ICE session (RFC 9725 section 4.3). */
-const entityTag = ({ local }: IceSession): string => `"${local.ufrag}"`
+const entityTag = ({ local }: Transport): string => `"${local.ufrag}"`
 
 type SessionRequest = { Params: { secret: string }, Headers: { 'if-match'?: string } }
 
@@ -111,7 +109,7 @@ export function commonRoutes (app: FastifyInstance, { path, sessions, goodbye, l
     return reply.code(200).send()
   })
   app.patch<SessionRequest>(`${path}/sessions/:secret`, async ({ params, headers, body }, reply) => {
-    const answer = await patch(sessions.get(params.secret), headers['if-match'], body)
+    const answer = patch(sessions.get(params.secret), headers['if-match'], body)
     if (!answer) return reply.code(204).send()
     return reply.code(200).type(FRAGMENT).headers({ 'etag': answer.etag, 'cache-control': 'no-store' }).send(answer.fragment)
   })
@@ -121,16 +119,16 @@ export function commonRoutes (app: FastifyInstance, { path, sessions, goodbye, l
  * New candidates, or new credentials, which restart ICE.
  * @returns what a restart is answered with @throws AppError `precondition_required`, `precondition_failed`, `unprocessable_sdp`
  */
-async function patch (found: HttpSession | undefined, ifMatch: string | undefined, body: unknown): Promise<{ etag: string, fragment: string } | undefined> {
+function patch (found: HttpSession | undefined, ifMatch: string | undefined, body: unknown): { etag: string, fragment: string } | undefined {
   if (typeof body !== 'object' || body === null || !('fragment' in body))
     throw new AppError('unsupported_media_type', `The body must be of content type ${FRAGMENT}.`)
   const fragment = parseFragment(String(body.fragment))
   if (ifMatch === undefined) throw new AppError('precondition_required', 'PATCH needs If-Match with the entity tag of the ICE session, or “*” to restart ICE.')
   if (!found) throw new AppError('not_found', 'The session has ended.')
-  const { ice, sections } = found
-  const remote = restartIn(fragment, ice.remote)
-  if (ifMatch !== '*' && ifMatch !== '"*"' && ifMatch !== entityTag(ice)) throw new AppError('precondition_failed')
-  if (!remote) { ice.trickle(fragment.candidates); return undefined }
-  await ice.restart({ remote, candidates: fragment.candidates })
-  return { etag: entityTag(ice), fragment: printFragment(ice.local, ice.candidates, sections) }
+  const { transport, sections } = found
+  const remote = restartIn(fragment, transport.remote)
+  if (ifMatch !== '*' && ifMatch !== '"*"' && ifMatch !== entityTag(transport)) throw new AppError('precondition_failed')
+  if (!remote) return undefined // More candidates: a peer shows by its checks where it is.
+  transport.restart(remote)
+  return { etag: entityTag(transport), fragment: printFragment(transport.local, transport.candidates, sections) }
 }

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
-import { IceSession } from '../../protocols/webrtc/ice-session.ts'
 import { parseOffer } from '../../protocols/webrtc/sdp-offer.ts'
 import type { TransportHub } from '../../protocols/webrtc/transport-hub.ts'
 import type { Bridge } from '../../room/bridge.ts'
@@ -74,9 +73,8 @@ async function watch (request: FastifyRequest<ViewRequest>, reply: FastifyReply,
     await transport.close()
     throw error
   })
-  const ice = new IceSession(transports, transport, offer.transport)
-  const secret = sessions.add({ session, ice, sections: viewing.sections })
-  return sendAnswer({ reply, path: '/whep', secret, offer, sections: viewing.sections, transport, ice, links: [...iceServerLinks(settings, session.id, clock.wall()), ...extensionLinks(`/whep/sessions/${secret}`)] })
+  const secret = sessions.add({ session, transport, sections: viewing.sections })
+  return sendAnswer({ reply, path: '/whep', secret, offer, sections: viewing.sections, transport, links: [...iceServerLinks(settings, session.id, clock.wall()), ...extensionLinks(`/whep/sessions/${secret}`)] })
 }
 
 /** What is to be watched, as soon as there is something to see or hear; undefined if there is nothing for a while. */

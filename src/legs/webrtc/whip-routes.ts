@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../lib/errors.ts'
-import { IceSession } from '../../protocols/webrtc/ice-session.ts'
 import { parseOffer } from '../../protocols/webrtc/sdp-offer.ts'
 import { commonRoutes, HttpSessions, offerIn, sendAnswer, takeSdp } from './http-sessions.ts'
 import { iceServerLinks } from './ice-servers.ts'
@@ -59,9 +58,8 @@ async function publish (request: FastifyRequest<PublishRequest>, reply: FastifyR
     await transport.close()
     throw error
   })
-  const ice = new IceSession(transports, transport, offer.transport)
-  const secret = sessions.add({ session, ice, sections: publishing.sections })
-  return sendAnswer({ reply, path: '/whip', secret, offer, sections: publishing.sections, transport, ice, links: iceServerLinks(settings, session.id, clock.wall()) })
+  const secret = sessions.add({ session, transport, sections: publishing.sections })
+  return sendAnswer({ reply, path: '/whip', secret, offer, sections: publishing.sections, transport, links: iceServerLinks(settings, session.id, clock.wall()) })
 }
 
 /** @throws AppError `identity_taken` when somebody who did not come by WHIP has this identity. */

@@ -41,6 +41,7 @@ export class BatchedSocket implements UdpSocket {
   get memory (): Buffer { return this.#outbox.memory }
   get dropped (): number { return this.#outbox.dropped }
   remote (address: string, port: number): Remote { return remoteAt(address, port, this.#family) }
+  reaches (address: string): boolean { return this.#family === 6 || !address.includes(':') }
   reserve (): number { return this.#outbox.reserve() }
 
   commit (to: Remote, length: number): void {

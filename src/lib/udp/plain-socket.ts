@@ -35,6 +35,7 @@ export class PlainSocket implements UdpSocket {
   }
 
   remote (address: string, port: number): Remote { return remoteAt(address, port, this.#family) }
+  reaches (address: string): boolean { return this.#family === 6 || !address.includes(':') }
   reserve (): number { return 0 }
 
   commit ({ address, port }: Remote, length: number): void {

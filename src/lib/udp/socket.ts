@@ -27,7 +27,10 @@ export interface UdpSocket extends AsyncDisposable {
   readonly memory: Buffer
   /** Datagrams the system did not take: its buffer was full, or there was no way there. */
   readonly dropped: number
+  /** @throws RangeError for an address that it does not reach */
   remote (address: string, port: number): Remote
+  /** Whether it can send to addresses of that IP version. */
+  reaches (address: string): boolean
   /** @returns where in `memory` the next datagram may be printed: `SLOT_BYTES` are free there */
   reserve (): number
   /** What was printed at the place reserved last is sent, after what was committed before. @param length in bytes, at most `SLOT_BYTES` */

@@ -26,5 +26,5 @@ export function openMediaProbe (transports: TransportHub, clock: Clock, client: 
   const due = clock.after(PROBE_MS, () => { void transport.close() })
   void transport.closed.then(() => due[Symbol.dispose]())
   const { ufrag, pwd } = transport.local
-  return { username: `${ufrag}:${prober.ufrag}`, password: pwd, candidates: transports.candidatesOf(transport).map(({ protocol, address, port }) => ({ protocol, address, port })) }
+  return { username: `${ufrag}:${prober.ufrag}`, password: pwd, candidates: transport.candidates.map(({ protocol, address, port }) => ({ protocol, address, port })) }
 }

@@ -3,7 +3,7 @@ import { ProtocolError } from '../../lib/errors.ts'
 /** Packets on a stream: two bytes of length, then the packet (RFC 4571 section 2). */
 
 const LENGTH_BYTES = 2
-/** What one datagram of a client may have on its way to the media port. Paths carry 1500; libjuice reads no more than this. */
+/** A packet that crosses networks has 1500 at most. */
 export const MAX_FRAME_BYTES = 4096
 
 /** Cuts a stream into packets. Holds back at most one that has not come whole. */

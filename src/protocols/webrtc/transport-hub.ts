@@ -1,23 +1,23 @@
-import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
-import nodeDataChannel, { type PeerConnection } from 'node-datachannel'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
+import { openUdp } from '../../lib/udp/open.ts'
+import type { UdpSocket } from '../../lib/udp/socket.ts'
 import { hostPriority, passive } from './candidate.ts'
-import { IceFront } from './ice-front.ts'
+import { DtlsContext } from './dtls/context.ts'
+import { hostAddresses } from './host-addresses.ts'
+import { PacketSorter } from './packet-sorter.ts'
+import { UdpPath } from './path.ts'
 import type { Candidate, TransportParameters } from './sdp-types.ts'
-import type { TransportAddress } from './stun.ts'
-import { TcpRelay, type TcpRelayOptions } from './tcp-relay.ts'
-import { type CandidatePair, ownPortConfig, portConfig, Transport } from './transport.ts'
-import { WakeUp } from './wake-up.ts'
+import { TcpListener, type TcpListenerOptions } from './tcp-listener.ts'
+import { Transport } from './transport.ts'
 
-/** libjuice gives the socket back some milliseconds after its last user is gone. */
-const RELEASE_POLL_MS = 10
-const RELEASE_POLLS = 200
 /** Offers that were answered and never followed up cost memory until their time is over: so many at once, and from one address. */
 const MAX_CONNECTING = 512
 const MAX_CONNECTING_PER_CLIENT = 128
+/** Consent is looked after so often (ms). */
+const TICK_MS = 500
+/** Networks come and go: this machine's addresses are asked for once in so many ms. */
+const ADDRESSES_HOLD_MS = 5_000
 
 export type TransportHubOptions = {
   /** UDP; 0 picks a free one. */
@@ -26,79 +26,82 @@ export type TransportHubOptions = {
   readonly bindAddress?: string | undefined
   /** What clients are told to try first, before the interfaces' own addresses: public addresses behind 1:1 NAT. */
   readonly announcedAddresses?: readonly string[]
-  /** UDP, for peers that restart ICE: see `IceFront`. Opened with the first of them; any free one if this is taken, or 0. */
-  readonly restartPort?: number
   readonly clock?: Clock
 }
 
-/**
- * All WebRTC transports of this process: those of clients on one UDP port, told apart by their ICE user names.
- *
- * Peers' candidates are not used. A media server can be reached, so it is enough to answer the checks that come in: a peer
- * appears as a reflexive candidate with its first check. That sends nothing to an address just because somebody wrote it into
- * an offer, and it ends a race. Whoever opens DTLS before the other side is ready loses its first flight, and OpenSSL repeats
- * it only after a second. Checks of ours that succeed before the peer has read our answer would make us that one; a peer that
- * opens DTLS would be, since it is connected before us. So we open DTLS, and only after a check that the peer began: by then
- * it has our answer and its own check has come back.
- *
- * The library's own log stays off: its callback would keep the process from ending, and what it says can be provoked by anyone.
- */
+/** All WebRTC transports of this process: those of clients on one UDP port, told apart by their ICE user names. */
 export class TransportHub implements AsyncDisposable {
-  readonly port: number
   readonly #options: TransportHubOptions
-  readonly #anchor: PeerConnection
+  readonly #clock: Clock
+  readonly #socket: UdpSocket
+  readonly #sorter: PacketSorter
   /** With the client of each. */
   readonly #transports = new Map<Transport, string>()
-  readonly #wakeUp: WakeUp
-  #relay: TcpRelay | undefined
-  #front: IceFront | undefined
-  #openingFront: Promise<IceFront> | undefined
+  readonly #ticker: Disposable
+  #tcp: TcpListener | undefined
+  #dtls: DtlsContext | undefined
+  #addresses: { readonly at: number, readonly found: readonly string[] } | undefined
 
-  private constructor (port: number, options: TransportHubOptions, anchored: PeerConnection) {
-    this.port = port
+  private constructor (options: TransportHubOptions, socket: UdpSocket, sorter: PacketSorter) {
     this.#options = options
-    this.#anchor = anchored
-    this.#wakeUp = new WakeUp(() => this.#transports.keys(), portConfig(port, options.bindAddress), options.clock ?? systemClock)
+    this.#clock = options.clock ?? systemClock
+    this.#socket = socket
+    this.#sorter = sorter
+    this.#ticker = this.#clock.every(TICK_MS, () => { for (const { ice } of this.#transports.keys()) ice.tick() })
   }
 
   /** @throws the system's error, `EADDRINUSE` and its like, when the port cannot be had. */
   static async open (options: TransportHubOptions): Promise<TransportHub> {
     const bindAddress = options.bindAddress === '0.0.0.0' || options.bindAddress === '::' ? undefined : options.bindAddress
-    const port = await probe(options.port, bindAddress)
-    return new TransportHub(port, { ...options, bindAddress }, anchor(port, bindAddress))
+    const sorter = new PacketSorter(options.clock ?? systemClock)
+    const socket = await openUdp({ port: options.port, address: bindAddress, take: (bytes, key) => sorter.take(bytes, key, () => UdpPath.to(socket, key)) })
+    return new TransportHub({ ...options, bindAddress }, socket, sorter)
   }
 
   /**
    * Lets clients in over TCP too.
    * @throws the system's error, `EADDRINUSE` and its like, when the port cannot be had.
    */
-  async openTcp (options: Pick<TcpRelayOptions, 'port' | 'log' | 'clock'>): Promise<void> {
-    const { bindAddress } = this.#options
-    this.#relay = await TcpRelay.open({ ...options, bindAddress, mediaOf: ufrag => this.#mediaOf(ufrag) })
+  async openTcp (options: Pick<TcpListenerOptions, 'port' | 'log' | 'clock'>): Promise<void> {
+    this.#tcp = await TcpListener.open({ ...options, bindAddress: this.#options.bindAddress, sorter: this.#sorter })
   }
 
-  get tcpPort (): number | undefined { return this.#relay?.port }
-
+  get port (): number { return this.#socket.port }
+  get tcpPort (): number | undefined { return this.#tcp?.port }
   get transports (): number { return this.#transports.size }
+  /** Packets that the system did not take from us. */
+  get dropped (): number { return this.#socket.dropped }
 
   /**
    * Begins to answer a peer. The transport waits for the peer's checks at once.
    * @param client where the offer came from: an address
-   * @throws AppError `rate_limited`, `overloaded`, `unprocessable_sdp`
+   * @throws AppError `rate_limited`, `overloaded`, `unprocessable_sdp`, `dependency_unavailable`
    */
   accept (remote: TransportParameters, client: string): Transport {
     this.#checkConnecting(client)
-    return this.#keep(this.#create(remote), client)
+    return this.#keep(new Transport({ remote, candidates: this.#candidates(), ...this.#shared(this.#sorter) }), client)
   }
 
   /**
    * Begins to offer to a server: `Transport.answered` takes what it answers, and its own candidates are what to offer. It has a port of
    * its own: servers tell connections apart by where packets come from, so two to one server could not share ours.
-   * @throws AppError `overloaded`
+   * @throws AppError `overloaded`, `dependency_unavailable`
    */
-  offer (server: string): Transport {
+  async offer (server: string): Promise<Transport> {
     this.#checkConnecting(server)
-    return this.#keep(new Transport(undefined, ownPortConfig(this.#options.bindAddress)), server)
+    const sorter = new PacketSorter(this.#clock)
+    const socket = await openUdp({ port: 0, address: this.#options.bindAddress, take: (bytes, key) => sorter.take(bytes, key, () => UdpPath.to(socket, key)) })
+    const candidates = this.#hostAddresses().map((address, index) => hostCandidate(address, socket.port, index))
+    const pathTo = (address: string, port: number): UdpPath | undefined => socket.reaches(address) ? new UdpPath(socket, socket.remote(address, port)) : undefined
+    return this.#keep(new Transport({ remote: undefined, candidates, pathTo, release: async () => { await socket[Symbol.asyncDispose]() }, ...this.#shared(sorter) }), server)
+  }
+
+  async [Symbol.asyncDispose] (): Promise<void> {
+    this.#ticker[Symbol.dispose]()
+    await Promise.all([...this.#transports.keys()].map(transport => transport.close()))
+    await this.#tcp?.[Symbol.asyncDispose]()
+    await this.#socket[Symbol.asyncDispose]()
+    this.#dtls?.[Symbol.dispose]()
   }
 
   #checkConnecting (client: string): void {
@@ -113,90 +116,33 @@ export class TransportHub implements AsyncDisposable {
     if (all >= MAX_CONNECTING) throw new AppError('overloaded', `${all} connections are being made at the moment.`)
   }
 
-  /** What to tell a peer to connect to. */
-  candidatesOf (transport: Transport): readonly Candidate[] {
-    const { announcedAddresses = [] } = this.#options
-    const announced = announcedAddresses.map((address, index): Candidate =>
-      ({ foundation: `a${index + 1}`, component: 1, protocol: 'udp', priority: hostPriority(65_535 - index), address, port: this.port, type: 'host' }))
-    const overUdp = [...announced, ...transport.candidates.filter(({ address }) => !announcedAddresses.includes(address))]
-    return this.tcpPort === undefined ? overUdp : [...overUdp, ...passive(overUdp, this.tcpPort)]
-  }
-
-  #mediaOf (ufrag: string): TransportAddress | undefined {
-    for (const { local } of this.#transports.keys()) if (local.ufrag === ufrag) return this.address
-    return this.#front?.leads(ufrag) ? { ...this.address, port: this.#front.port } : undefined
-  }
-
-  /** Who came over TCP is seen as somebody on this machine, by everybody but the relay. */
-  #seenAs (pair: CandidatePair): CandidatePair {
-    const client = this.#relay?.clientAt(Number(/\d+$/.exec(pair.remote)?.[0]))
-    return client === undefined ? pair : { ...pair, remote: client, protocol: 'tcp' }
-  }
-
-  /** Where the library’s socket is reached from within this machine. */
-  get address (): TransportAddress { return { address: this.#options.bindAddress ?? '127.0.0.1', port: this.port } }
-
-  /** Opened when the first peer restarts ICE. @throws the system’s error */
-  async front (): Promise<IceFront> {
-    const { restartPort: port = 0, bindAddress, clock = systemClock } = this.#options
-    if (this.#front) return this.#front
-    this.#openingFront ??= IceFront.open({ port, bindAddress, clock })
-    try {
-      return this.#front = await this.#openingFront
-    } finally {
-      this.#openingFront = undefined
-    }
-  }
-
-  async [Symbol.asyncDispose] (): Promise<void> {
-    this.#wakeUp[Symbol.dispose]()
-    await this.#relay?.[Symbol.asyncDispose]()
-    await Promise.all([...this.#transports.keys()].map(transport => transport.close()))
-    await this.#front?.[Symbol.asyncDispose]()
-    this.#anchor.close()
-    for (let polls = 0; polls < RELEASE_POLLS && !await isFree(this.port, this.#options.bindAddress); polls++) await sleep(RELEASE_POLL_MS)
-  }
-
   #keep (transport: Transport, peer: string): Transport {
-    transport.seenAs = pair => this.#seenAs(pair)
     this.#transports.set(transport, peer)
     void transport.closed.then(() => this.#transports.delete(transport))
     return transport
   }
 
-  #create (remote: TransportParameters): Transport {
-    try {
-      return new Transport(remote, portConfig(this.port, this.#options.bindAddress))
-    } catch (error) {
-      throw new AppError('unprocessable_sdp', 'the offer’s ICE or DTLS parameters were refused', { cause: error })
-    }
+  /** OpenSSL is called, and the certificate made, for the first peer. */
+  #shared (registry: PacketSorter) {
+    const dtls = this.#dtls ??= new DtlsContext()
+    return { dtls, clock: this.#clock, registry }
+  }
+
+  /** What to tell a peer to connect to. */
+  #candidates (): readonly Candidate[] {
+    const { announcedAddresses = [] } = this.#options
+    const own = this.#hostAddresses().filter(address => !announcedAddresses.includes(address))
+    const overUdp = [...announcedAddresses, ...own].map((address, index) => hostCandidate(address, this.port, index))
+    return this.tcpPort === undefined ? overUdp : [...overUdp, ...passive(overUdp, this.tcpPort)]
+  }
+
+  #hostAddresses (): readonly string[] {
+    if (this.#socket.address !== undefined) return [this.#socket.address]
+    const now = this.#clock.now()
+    if (!this.#addresses || now - this.#addresses.at >= ADDRESSES_HOLD_MS) this.#addresses = { at: now, found: hostAddresses() }
+    return this.#addresses.found
   }
 }
 
-/**
- * A connection that never connects holds the port open while nobody else does. (The library has a listener for that, but its
- * `stop` sometimes does nothing, and the port is never given back.)
- */
-function anchor (port: number, bindAddress: string | undefined): PeerConnection {
-  const connection = new nodeDataChannel.PeerConnection('anchor', portConfig(port, bindAddress))
-  // Without these listeners, connection and track are never let go of, and keep the process from ending.
-  connection.onStateChange(() => {})
-  connection.addTrack(new nodeDataChannel.Video('0', 'Inactive')).onClosed(() => {})
-  connection.setLocalDescription('offer')
-  return connection
-}
-
-/** Binds the port for a moment, so that a port in use is said by the system's own error. */
-async function probe (port: number, address: string | undefined): Promise<number> {
-  const socket = createSocket({ type: address === undefined || address.includes(':') ? 'udp6' : 'udp4' })
-  try {
-    socket.bind({ port, ...address === undefined ? {} : { address } })
-    await once(socket, 'listening')
-    return socket.address().port
-  } finally {
-    socket.close()
-    await once(socket, 'close')
-  }
-}
-
-const isFree = (port: number, address: string | undefined): Promise<boolean> => probe(port, address).then(() => true, () => false)
+const hostCandidate = (address: string, port: number, index: number): Candidate =>
+  ({ foundation: String(index + 1), component: 1, protocol: 'udp', priority: hostPriority(65_535 - index), address, port, type: 'host' })

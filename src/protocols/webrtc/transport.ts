@@ -1,15 +1,15 @@
-import nodeDataChannel, { type PeerConnection, type RtcConfig, type Track, type Video } from 'node-datachannel'
-import { within } from '../../lib/abort.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { endpointOf } from '../../lib/addresses.ts'
 import { AppError } from '../../lib/errors.ts'
-import { parseCandidate, printCandidate } from './candidate.ts'
-import { newCredentials } from './ice-credentials.ts'
-import { describe } from './library-sdp.ts'
-import type { Candidate, TransportParameters } from './sdp-types.ts'
-import type { TransportAddress } from './stun.ts'
-
-/** libdatachannel closes in the background, in milliseconds. */
-const CLOSE_DEADLINE_MS = 2000
+import type { DtlsContext } from './dtls/context.ts'
+import { type DtlsKeys, DtlsSession } from './dtls/session.ts'
+import { IceAgent, type Spot } from './ice-agent.ts'
+import { type Path, sendOn } from './path.ts'
+import type { Candidate, IceCredentials, TransportParameters } from './sdp-types.ts'
+import { keyMaterialBytes, srtpProfileOf } from './srtp/profiles.ts'
+import type { SrtpReceiver } from './srtp/receiver.ts'
+import type { SrtpSender } from './srtp/sender.ts'
+import { openSrtp } from './srtp/session.ts'
 
 export type TransportState = 'connecting' | 'connected' | 'ended'
 
@@ -18,172 +18,185 @@ export type TransportEnd = 'closed' | 'left' | 'failed'
 
 export type CandidatePair = { readonly local: string, readonly remote: string, readonly localType: string, readonly remoteType: string, readonly protocol: string }
 
-/**
- * ICE, DTLS and SRTP of one peer; everything above them is ours. libdatachannel never sees the peer's own SDP: it is given a
- * description with one video section, through which it then carries RTP and RTCP of any SSRC, payload type and extension.
- */
-export class Transport implements AsyncDisposable {
-  readonly local: TransportParameters
+/** Whoever sorts what comes to a port. */
+export interface Registry {
+  /** Checks that call us so are this transport's; undefined for nobody's. */
+  name (ufrag: string, transport: Transport | undefined): void
+  forget (spot: Spot): void
+}
+
+export type TransportOptions = {
+  /** What the peer's offer says; without it we offer, and `answered` completes it. */
+  readonly remote: TransportParameters | undefined
+  /** Where it is reached, as the peer is told. */
   readonly candidates: readonly Candidate[]
-  /** RTP and RTCP packets that came. */
+  readonly dtls: DtlsContext
+  readonly registry: Registry
+  readonly clock: Clock
+  /** Of one that offers, on a port of its own: the way to an address; undefined where none leads from there. */
+  readonly pathTo?: (address: string, port: number) => Path | undefined
+  /** Frees what belongs to it alone. */
+  readonly release?: () => Promise<void>
+}
+
+/** ICE, DTLS and SRTP of one peer. */
+export class Transport implements AsyncDisposable {
+  readonly candidates: readonly Candidate[]
+  /** RTP and RTCP packets that came, and were the peer's. */
   heard = 0
   /** Called for each RTP or RTCP packet, decrypted and authenticated. The bytes are the callee's. */
   onPacket: (bytes: Buffer) => void = () => {}
-  /** What the path really is, where ICE cannot know it: see `TcpRelay`. */
-  seenAs: (pair: CandidatePair) => CandidatePair = pair => pair
   /** Resolves when packets can be sent, or when the transport ended before that. */
   readonly connected: Promise<void>
   /** Resolves once, never rejects. */
   readonly ended: Promise<TransportEnd>
-  /** Resolves once its memory is free: whoever accepted a transport closes it, however it ended. */
+  /** Resolves when it was closed: whoever accepted a transport closes it, however it ended. */
   readonly closed: Promise<void>
-  readonly #connection: PeerConnection
+  readonly #options: TransportOptions
+  readonly #ice: IceAgent
   readonly #connected = Promise.withResolvers<void>()
   readonly #ended = Promise.withResolvers<TransportEnd>()
   readonly #closed = Promise.withResolvers<void>()
+  /** Whether we open DTLS; a server that answers our offer decides it. */
+  #opens: boolean
+  #dtls: DtlsSession | undefined
+  #sender: SrtpSender | undefined
+  #receiver: SrtpReceiver | undefined
+  /** Where packets go. */
+  #path: Path | undefined
   #state: TransportState = 'connecting'
-  /** A track that nobody holds is collected, and a collected track closes itself. */
-  #track: Track | undefined
-  #open = false
-  readonly #remote: TransportParameters | undefined
 
-  /** Answers `remote`, whose candidates are not needed: see `TransportHub`. Without one it offers, and `answered` completes it. */
-  constructor (remote: TransportParameters | undefined, config: RtcConfig) {
-    this.#remote = remote
+  /** @throws AppError `unprocessable_sdp` */
+  constructor (options: TransportOptions) {
+    const { remote, clock, candidates, registry } = options
+    this.#options = options
+    this.candidates = candidates
     this.connected = this.#connected.promise
     this.ended = this.#ended.promise
     this.closed = this.#closed.promise
-    this.#connection = new nodeDataChannel.PeerConnection('peer', config)
-    this.#connection.onTrack(track => this.#carry(track))
-    this.#connection.onStateChange(state => this.#changed(state))
-    const weAre = remote === undefined ? 'actpass' : remote.setup === 'active' ? 'passive' : 'active'
-    const credentials = newCredentials()
-    try {
-      if (remote === undefined) this.#carry(this.#connection.addTrack(theOneSection()))
-      else this.#connection.setRemoteDescription(describe(remote, weAre === 'active' ? 'passive' : 'active'), 'offer')
-      this.#connection.setLocalDescription(remote === undefined ? 'offer' : 'answer', { iceUfrag: credentials.ufrag, icePwd: credentials.pwd })
-    } catch (error) {
-      this.#connection.close() // Nobody else holds it, and an open one is never let go of.
-      throw error
-    }
-    const own = this.#connection.localDescription()?.sdp ?? ''
-    this.local = { ...credentials, fingerprint: fingerprintOf(own), setup: weAre }
-    this.candidates = [...own.matchAll(/^a=(candidate:.*)$/gm)].map(([, line = '']) => parseCandidate(line)).filter(candidate => candidate !== undefined)
+    this.#opens = remote !== undefined && remote.setup !== 'active'
+    if (remote) this.#dtls = this.#dtlsWith(remote)
+    this.#ice = new IceAgent({
+      role: remote ? 'controlled' : 'controlling', remote, clock,
+      named: (ufrag, ours) => registry.name(ufrag, ours ? this : undefined),
+      forgotten: spot => registry.forget(spot),
+      selected: spot => this.#select(spot),
+      lost: () => this.#end('failed')
+    })
   }
 
   get state (): TransportState { return this.#state }
 
+  /** What we tell the peer. */
+  get local (): TransportParameters {
+    const setup = this.#options.remote === undefined ? 'actpass' : this.#opens ? 'active' : 'passive'
+    return { ...this.#ice.local, fingerprint: this.#options.dtls.fingerprint, setup }
+  }
+
+  /** What the peer told us of ICE last. Of one that we offered to: once it has answered. */
+  get remote (): IceCredentials { return this.#ice.remote! }
+
   /**
-   * Takes the answer to our offer. We are the ones to reach the peer: checks go to each of these candidates, from the port that all share.
+   * Takes the answer to our offer. We are the ones to reach the peer: checks go to each of these candidates.
    * @param candidates of the peer, those that something may be sent to
    * @throws AppError `unprocessable_sdp`
    */
   answered (remote: TransportParameters, candidates: readonly Candidate[]): void {
     if (remote.setup === 'actpass') throw new AppError('unprocessable_sdp', 'the answer leaves open who begins DTLS (“a=setup:actpass”)')
-    try {
-      const lines = candidates.map(candidate => `a=${printCandidate(candidate)}`)
-      this.#connection.setRemoteDescription(describe(remote, remote.setup, lines), 'answer')
-    } catch (error) {
-      throw new AppError('unprocessable_sdp', 'the answer’s ICE or DTLS parameters were refused', { cause: error })
-    }
+    this.#opens = remote.setup === 'passive'
+    this.#dtls = this.#dtlsWith(remote)
+    this.#ice.begin(remote, candidates.map(({ address, port }) => this.#options.pathTo?.(address, port)).filter(path => path !== undefined))
+  }
+
+  /**
+   * New credentials on both sides; DTLS and SRTP go on.
+   * @throws AppError `not_found` when the transport has ended
+   */
+  restart (remote: IceCredentials): void {
+    if (this.#state === 'ended') throw new AppError('not_found', 'The session has ended.')
+    this.#ice.restart(remote)
   }
 
   /**
    * Sends one RTP or RTCP packet. The bytes are copied before this returns.
-   * @returns false when it could not be sent: not connected, or the socket's buffer is full.
+   * @returns false when it could not be sent: not connected
    */
   send (bytes: Buffer): boolean {
-    if (!this.#open) return false
-    try {
-      return this.#track!.sendMessageBinary(bytes)
-    } catch {
-      return false // Closed from the other side this very moment.
-    }
-  }
-
-  /** What the peer said of itself in its offer; undefined for one that we offered to. */
-  get remote (): TransportParameters | undefined { return this.#remote }
-
-  /** Where the peer’s packets come from, as the library sees it. */
-  get peerAddress (): TransportAddress | undefined {
-    const pair = this.#state === 'connected' ? this.#connection.getSelectedCandidatePair() : null
-    return pair ? { address: pair.remote.address, port: pair.remote.port } : undefined
+    const path = this.#path
+    if (!this.#sender || !path) return false
+    path.commit(this.#sender.protect(bytes, path.memory, path.reserve()))
+    return true
   }
 
   get pair (): CandidatePair | undefined {
-    const pair = this.#state === 'connected' ? this.#connection.getSelectedCandidatePair() : null
-    if (!pair) return undefined
-    const { local, remote } = pair
-    return this.seenAs({
-      local: endpointOf(local.address, local.port),
-      remote: endpointOf(remote.address, remote.port),
-      localType: local.type,
-      remoteType: remote.type,
-      protocol: local.transportType
-    })
+    const path = this.#path
+    if (this.#state !== 'connected' || !path) return undefined
+    const { protocol } = path
+    const local = this.candidates.find(candidate => candidate.protocol === protocol && candidate.address.includes(':') === path.address.includes(':')) ?? this.candidates[0]
+    return { local: local ? endpointOf(local.address, local.port) : '', remote: endpointOf(path.address, path.port), localType: 'host', remoteType: 'prflx', protocol }
   }
 
-  /** The peer is out of reach: whoever leads it here has not heard of it for too long. */
-  fail (): void { this.#end('failed') }
+  /** The agent, for whoever sorts what comes to the port. */
+  get ice (): IceAgent { return this.#ice }
+
+  /** DTLS, from where the peer was heard. */
+  takeDtls (bytes: Buffer): void { this.#dtls?.take(bytes) }
+
+  /** SRTP or SRTCP, from where the peer was heard. */
+  takeMedia (bytes: Buffer, spot: Spot): void {
+    const packet = this.#receiver?.unprotect(bytes)
+    if (!packet) return
+    spot.active = true
+    this.heard++
+    this.onPacket(packet)
+  }
 
   async close (): Promise<void> {
+    if (this.#state === 'connected') this.#dtls?.close()
     this.#end('closed')
-    this.#track?.close()
-    this.#connection.close()
-    await within(CLOSE_DEADLINE_MS, this.#closed.promise)
+    await this.#options.release?.()
+    this.#closed.resolve()
   }
 
   [Symbol.asyncDispose] (): Promise<void> { return this.close() }
 
-  #carry (track: Track): void {
-    this.#track = track
-    track.onMessage(bytes => {
-      this.heard++
-      this.onPacket(bytes)
+  #dtlsWith ({ fingerprint }: TransportParameters): DtlsSession {
+    return new DtlsSession({
+      context: this.#options.dtls, role: this.#opens ? 'client' : 'server', fingerprint, clock: this.#options.clock,
+      send: datagram => { if (this.#path) sendOn(this.#path, datagram) },
+      connected: keys => this.#connect(keys),
+      ended: how => this.#end(how)
     })
-    track.onOpen(() => this.#connect())
-    track.onClosed(() => { this.#open = false }) // Also what makes the library let go of it.
   }
 
-  #connect (): void {
-    if (this.#state !== 'connecting') return
+  /** Our first flight leaves after a check that the peer began: by then it has our answer. */
+  #select ({ path }: Spot): void {
+    this.#path = path
+    if (this.#opens) this.#dtls?.start()
+  }
+
+  #connect ({ profileId, exported }: DtlsKeys): void {
+    const profile = srtpProfileOf(profileId)
+    if (!profile || this.#state !== 'connecting') return
+    const material = exported(keyMaterialBytes(profile))
+    const { sender, receiver } = openSrtp(profile, material, this.#opens ? 'client' : 'server')
+    material.fill(0)
+    this.#sender = sender
+    this.#receiver = receiver
     this.#state = 'connected'
-    this.#open = true
     this.#connected.resolve()
   }
 
-  #changed (state: string): void {
-    if (state === 'disconnected') this.#end('left')
-    if (state === 'failed') this.#end('failed')
-    if (state === 'closed') {
-      this.#end('closed')
-      this.#closed.resolve()
-    }
-  }
-
+  /** Nothing comes or goes any more, and nothing is held but this object. */
   #end (how: TransportEnd): void {
+    if (this.#state === 'ended') return
     this.#state = 'ended'
-    this.#open = false
+    this.#ice[Symbol.dispose]()
+    this.#dtls?.[Symbol.dispose]()
+    this.#sender?.[Symbol.dispose]()
+    this.#receiver?.[Symbol.dispose]()
+    this.#dtls = this.#sender = this.#receiver = this.#path = undefined
     this.#connected.resolve()
     this.#ended.resolve(how)
   }
-}
-
-/** Any free port; nothing is negotiated by the library, and nobody outside is asked for our address. */
-export const ownPortConfig = (bindAddress: string | undefined): RtcConfig => ({ iceServers: [], disableAutoNegotiation: true, ...bindAddress === undefined ? {} : { bindAddress } })
-
-/** As many peers as come share the port. */
-export const portConfig = (port: number, bindAddress: string | undefined): RtcConfig => ({ ...ownPortConfig(bindAddress), enableIceUdpMux: true, portRangeBegin: port, portRangeEnd: port })
-
-/** The same, as our own offer has it. */
-function theOneSection (): Video {
-  const section = new nodeDataChannel.Video('0', 'SendRecv')
-  section.addH264Codec(96)
-  return section
-}
-
-function fingerprintOf (sdp: string): TransportParameters['fingerprint'] {
-  const [, algorithm, value] = /^a=fingerprint:(\S+) (\S+)/m.exec(sdp) ?? []
-  if (algorithm === undefined || value === undefined) throw new AppError('internal', 'the WebRTC library gave no certificate fingerprint')
-  return { algorithm, value }
 }

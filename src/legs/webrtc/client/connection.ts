@@ -35,7 +35,7 @@ export type Exchange = AsyncDisposable & { readonly transport: Transport, readon
 export async function exchange (offered: readonly SectionToOffer[], { server, dialer, transports }: ClientOptions, signal: AbortSignal): Promise<Exchange> {
   await using stack = new AsyncDisposableStack()
   const endpoint = new Endpoint(dialer, server)
-  const transport = stack.use(transports.offer(endpoint.shown))
+  const transport = stack.use(await transports.offer(endpoint.shown))
   const offer = printOffer({ sections: offered, transport: transport.local, candidates: transport.candidates })
   const { sdp, candidatesFrom, session } = await endpoint.post(offer, signal)
   if (session !== undefined) stack.defer(() => endpoint.delete(session))

@@ -13,7 +13,8 @@ const MAX_DATAGRAM_BYTES = 2 ** 14
 const FIRST_TIMEOUT_US = 100_000
 const MAX_TIMEOUT_US = 3_000_000
 const TIMEVAL_BYTES = 16
-const KEYS_LABEL = 'EXTRACTOR-dtls_srtp'
+/** RFC 5764 section 4.2. */
+const LABEL = 'EXTRACTOR-dtls_srtp'
 const MAX_DIGEST_BYTES = 64
 
 /** Hash functions of fingerprints (RFC 8122 section 5), as OpenSSL names them, and what they give (bytes). */
@@ -136,7 +137,7 @@ export class DtlsSession implements Disposable {
 
   #export (bytes: number): Buffer {
     const out = Buffer.alloc(bytes)
-    const done = openssl().SSL_export_keying_material(this.#ssl!, out, bytes, KEYS_LABEL, KEYS_LABEL.length, null, 0, 0)
+    const done = openssl().SSL_export_keying_material(this.#ssl!, out, bytes, LABEL, LABEL.length, null, 0, 0)
     if (done !== 1) throw new AppError('internal', 'OpenSSL exported no keys')
     return out
   }

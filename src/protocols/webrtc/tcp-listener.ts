@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import { Tally } from '../../lib/log.ts'
-import type { TransportAddress } from './stun.ts'
+import type { PacketSorter } from './packet-sorter.ts'
 import { TcpLink } from './tcp-link.ts'
 
 /** Clients who can use UDP close theirs again; who stays has a session, of which there are not many more. */
@@ -11,31 +11,29 @@ const MAX_CONNECTIONS = 1000
 /** An office behind one address. */
 const MAX_CONNECTIONS_PER_ADDRESS = 128
 
-export type TcpRelayOptions = {
+export type TcpListenerOptions = {
   /** 0 picks a free one. */
   readonly port: number
   /** All interfaces if left out. */
   readonly bindAddress: string | undefined
-  /** Where the peers are met that name this as our side's ICE user; undefined for a name we gave nobody. */
-  readonly mediaOf: (ufrag: string) => TransportAddress | undefined
+  readonly sorter: PacketSorter
   readonly log: Logger
   readonly clock: Clock
 }
 
 /**
- * The way in for clients that reach no UDP port: ICE over TCP, the passive side (RFC 6544). Each connection is carried to our own
- * media port through a UDP socket of its own on this machine, where it looks like any other peer: ICE, DTLS and SRTP are the
- * same, and nothing is trusted that they have not shown.
+ * The way in for clients that reach no UDP port: ICE over TCP, the passive side (RFC 6544). Each connection is one more path to a peer;
+ * ICE, DTLS and SRTP are the same, and nothing is trusted that they have not shown.
  */
-export class TcpRelay implements AsyncDisposable {
+export class TcpListener implements AsyncDisposable {
   readonly port: number
   readonly #server: Server
-  readonly #options: TcpRelayOptions
+  readonly #options: TcpListenerOptions
   readonly #tally: Tally
   readonly #links = new Set<TcpLink>()
   readonly #perAddress = new Map<string, number>()
 
-  private constructor (server: Server, options: TcpRelayOptions) {
+  private constructor (server: Server, options: TcpListenerOptions) {
     this.port = (server.address() as { port: number }).port
     this.#server = server
     this.#options = options
@@ -45,20 +43,14 @@ export class TcpRelay implements AsyncDisposable {
   }
 
   /** @throws the system's error, `EADDRINUSE` and its like, when the port cannot be had. */
-  static async open (options: TcpRelayOptions): Promise<TcpRelay> {
+  static async open (options: TcpListenerOptions): Promise<TcpListener> {
     const server = createServer({ noDelay: true })
     server.listen({ port: options.port, ...options.bindAddress === undefined ? {} : { host: options.bindAddress } })
     await once(server, 'listening')
-    return new TcpRelay(server, options)
+    return new TcpListener(server, options)
   }
 
   get connections (): number { return this.#links.size }
-
-  /** Who is behind a port of this machine that media comes from: `address:port`. */
-  clientAt (localPort: number): string | undefined {
-    for (const link of this.#links) if (link.localPort === localPort) return link.client
-    return undefined
-  }
 
   async [Symbol.asyncDispose] (): Promise<void> {
     const closed = once(this.#server, 'close')
@@ -76,9 +68,9 @@ export class TcpRelay implements AsyncDisposable {
       return
     }
     this.#count(address!, 1)
-    const { mediaOf, clock } = this.#options
+    const { sorter, clock } = this.#options
     const link = new TcpLink(socket, {
-      mediaOf,
+      sorter,
       clock,
       complain: what => this.#tally.count(what, { address }),
       onClosed: () => {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -10,6 +9,7 @@ import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { until } from '../../../test/support/until.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { silentLogger } from '../../lib/log.ts'
+import { sendOn } from './path.ts'
 import { parseBinding, printBinding, TRANSACTION_BYTES } from './stun.ts'
 import { FrameReader, printFrame } from './tcp-frames.ts'
 import { TcpLink } from './tcp-link.ts'
@@ -61,7 +61,7 @@ for (const [bindAddress, host] of [['127.0.0.1', '127.0.0.1'], ['0.0.0.0', '127.
 
 test('answers name the TCP port too, below every UDP candidate', async () => {
   await using edge = await open('127.0.0.1')
-  const candidates = edge.hub.candidatesOf(edge.transport)
+  const candidates = edge.transport.candidates
   assert.deepEqual(candidates.map(({ protocol, address, port, tcpType }) => [protocol, address, port, tcpType]),
     [['udp', '127.0.0.1', edge.hub.port, undefined], ['tcp', '127.0.0.1', edge.port, 'passive']])
   assert.ok(candidates[1]!.priority < candidates[0]!.priority)
@@ -109,36 +109,37 @@ test('one address has a bounded number of connections', async () => {
   }
 })
 
-/** A link whose media port is ours. */
+/** A link, and what it brings to whoever sorts. */
 async function link () {
   await using stack = new AsyncDisposableStack()
-  const media = createSocket('udp4')
-  stack.defer(() => { media.close() })
-  media.bind(0, '127.0.0.1')
   const server = createServer().listen(0, '127.0.0.1')
   stack.defer(() => { server.close() })
-  await Promise.all([once(media, 'listening'), once(server, 'listening')])
+  await once(server, 'listening')
   const client = stack.use(new Client((server.address() as { port: number }).port))
   const [socket] = await once(server, 'connection') as [Socket]
   const said: string[] = []
-  const carried = stack.use(new TcpLink(socket, { mediaOf: name => name === 'us' ? { address: '127.0.0.1', port: media.address().port } : undefined, clock: systemClock, complain: what => said.push(what), onClosed () {} }))
   const arrived: Buffer[] = []
-  media.on('message', message => { arrived.push(message) })
+  const gone: string[] = []
+  const sorter = { knows: (name: string) => name === 'us', take: (bytes: Buffer) => { arrived.push(Buffer.from(bytes)) }, gone: (key: string) => { gone.push(key) } }
+  const path = stack.use(new TcpLink(socket, { sorter, clock: systemClock, complain: what => said.push(what), onClosed () {} }))
   client.send(check('us:peer', 'x'))
   await until('the check arrives', () => arrived.length === 1)
   const owned = stack.move()
-  return { media, client, socket, said, arrived, carried, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { client, socket, said, arrived, gone, path, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-test('nobody but the media port is heard', async () => {
+test('packets go both ways, each whole, and the end is told', async () => {
   await using both = await link()
-  const stranger = createSocket('udp4')
-  stranger.send('forged', both.carried.localPort!, '127.0.0.1')
-  await sleep(100)
-  both.media.send('real', both.carried.localPort!, '127.0.0.1')
-  await until('what is real', () => both.client.frames.length > 0)
-  assert.deepEqual(both.client.frames.map(String), ['real'])
-  stranger.close()
+  const packets = Array.from({ length: 50 }, (_, i) => Buffer.alloc(1 + i * 29, i))
+  for (const packet of packets) sendOn(both.path, packet)
+  both.client.send(...packets)
+  await until('all of them', () => both.client.frames.length === 50 && both.arrived.length === 51)
+  assert.deepEqual(both.client.frames, packets)
+  assert.deepEqual(both.arrived.slice(1), packets)
+  both.client.socket.destroy()
+  await until('the end', () => both.gone.length === 1)
+  assert.deepEqual(both.gone, [both.path.key])
+  sendOn(both.path, packets[0]!)
 })
 
 test('a client that takes nothing loses media, and costs a bounded amount of memory', async () => {
@@ -147,7 +148,7 @@ test('a client that takes nothing loses media, and costs a bounded amount of mem
   const packet = Buffer.alloc(1200)
   let most = 0
   await until('something is dropped', async () => {
-    for (let i = 0; i < 200; i++) both.media.send(packet, both.carried.localPort!, '127.0.0.1')
+    for (let i = 0; i < 200; i++) sendOn(both.path, packet)
     await sleep(1)
     most = Math.max(most, both.socket.writableLength)
     return both.said.length > 0
