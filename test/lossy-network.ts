@@ -112,6 +112,13 @@ export class LossyNetwork implements AsyncDisposable {
   /** Both directions at once. */
   set blackout (on: boolean) { this.toService.blackout = this.toPeer.blackout = on }
 
+  /** As a router that was restarted: from now on peers' packets come from other ports, and what is sent to the old ones reaches nobody. */
+  async rebind (): Promise<void> {
+    const old = [...this.#backs.values()]
+    this.#backs.clear()
+    for (const back of await Promise.all(old)) back.close()
+  }
+
   /** The service's answer as a peer behind this network gets it. */
   answer (sdp: string): string {
     const port = this.#front.address().port
@@ -131,7 +138,7 @@ export class LossyNetwork implements AsyncDisposable {
     let back = this.#backs.get(key)
     if (!back) this.#backs.set(key, back = this.#open(peer))
     const socket = await back
-    socket.send(bytes, this.#servicePort, '127.0.0.1')
+    if (this.#backs.get(key) === back) socket.send(bytes, this.#servicePort, '127.0.0.1')
   }
 
   async #open (peer: RemoteInfo): Promise<Socket> {

@@ -20,6 +20,8 @@ import { type Edge, openEdge } from '../support/webrtc-edge.ts'
 const RESUMES_WITHIN_MS = 1000
 /** A browser sleeps after 15 s, and is woken once a second: it takes up to 0.6 s, on a machine that has time. */
 const WAKES_WITHIN_MS = 3000
+/** Peers show where they are when they ask for consent: Chromium every 2.5 s, libjuice every 5. */
+const FOLLOWED_WITHIN_MS = 12_000
 /** RFC 7675 section 5.1: consent expires 30 s after the last answer to a check. Everything is freed within 5 s of that. */
 const CONSENT_MS = 30_000
 const FREED_WITHIN_MS = CONSENT_MS + 5000
@@ -46,6 +48,17 @@ async function through ({ role, seconds, network, session, passed }: Behind, wit
   const took = performance.now() - back
   t.diagnostic(`${role}, ${seconds} s: back after ${Math.round(took)} ms`)
   assert.ok(took <= within, `${role}, ${seconds} s: back after ${took} ms`)
+  assert.equal(session.state, 'active')
+}
+
+/** A router on the way forgets the peer, which does not notice. */
+async function rebound ({ role, network, session, passed }: Omit<Behind, 'seconds'>, t: TestContext): Promise<void> {
+  await network.rebind()
+  await sleep(300)
+  const before = await passed()
+  const since = performance.now()
+  await until(`the ${role}’s media from another port`, async () => await passed() > before + 20, FOLLOWED_WITHIN_MS)
+  t.diagnostic(`${role}, behind another port: followed after ${Math.round(performance.now() - since)} ms`)
   assert.equal(session.state, 'active')
 }
 
@@ -79,6 +92,7 @@ test('a blackout of 3 s and one of 20 s are survived, one of 35 s ends the sessi
   }
   await Promise.all(peers.map(peer => peer.seconds * 1000 > CONSENT_MS ? forGood(peer, t) : through(peer, RESUMES_WITHIN_MS, t)))
   await until('the transports of two are freed', () => edge.transports.transports === 4)
+  await Promise.all(peers.filter(({ session }) => session.state === 'active').map(peer => rebound(peer, t)))
 })
 
 /** A packet of sound every 20 ms, for as long as the peer itself believes in the connection. */
@@ -118,6 +132,7 @@ test('a browser, too, is back soon after 3 s and after 20 s, as a viewer and as 
     await through(peer, WAKES_WITHIN_MS, t)
     const { frames } = await peer.page.evaluate('seen()') as Seen
     if (peer.role === 'viewer') await until('pictures', async () => (await peer.page.evaluate('seen()') as Seen).frames > frames + 5)
+    await rebound(peer, t)
   }))
 })
 

@@ -73,16 +73,27 @@ test('what is not the peer’s is not answered', () => {
   assert.equal(path.sent.length, 0)
 })
 
-test('of nominated paths the best is used, and of equals the latest', () => {
+test('of nominated paths the best is used, and of equals the latest, once it answers', () => {
   using it = agent()
   const [one, two, three, four] = [1, 2, 3, 4].map(port => new FakePath(port)) as [FakePath, FakePath, FakePath, FakePath]
   it.check(one, { useCandidate: true, priority: 100 })
   it.check(two, { useCandidate: true, priority: 50 })
   it.check(three, { priority: 500 })
-  assert.deepEqual(it.log.selected, [1])
+  assert.deepEqual([two, three].map(path => path.all('request').length), [0, 0])
   it.check(four, { useCandidate: true, priority: 100 })
+  assert.deepEqual(it.log.selected, [1])
+  assert.equal(it.answer(four)?.path, four)
   assert.deepEqual(it.log.selected, [1, 4])
-  assert.equal(it.ice.selected?.path, four)
+})
+
+test('a signed check that somebody else sends again from elsewhere moves nothing', () => {
+  using it = agent()
+  const [home, thief] = [new FakePath(1), new FakePath(2)]
+  it.check(home, { useCandidate: true })
+  it.check(thief, { useCandidate: true })
+  assert.equal(thief.all('request').length, 1, 'it is asked whether it is the peer')
+  it.answer(thief, { pwd: 'not the peer’s password at all' })
+  assert.deepEqual(it.log.selected, [1])
 })
 
 test('a peer that is heard from elsewhere has moved when it is no longer heard where it was', () => {
@@ -91,12 +102,13 @@ test('a peer that is heard from elsewhere has moved when it is no longer heard w
   const spot = it.check(home, { useCandidate: true })!
   it.pass(4000)
   it.check(away)
-  assert.deepEqual(it.log.selected, [1], 'browsers check other paths from time to time')
+  assert.equal(away.all('request').length, 0, 'browsers check other paths from time to time')
   it.pass(10_000, () => { spot.active = true })
   it.check(away)
-  assert.deepEqual(it.log.selected, [1], 'media still comes from where it was')
+  assert.equal(away.all('request').length, 0, 'media still comes from where it was')
   it.pass(6000)
   it.check(away)
+  it.answer(away)
   assert.deepEqual(it.log.selected, [1, 2])
 })
 
@@ -168,6 +180,7 @@ test('with new credentials the peer stays where it was until it has nominated a 
   it.check(away, { priority: 10 }, it.ice.local, renewed)
   assert.deepEqual(it.log.selected, [1])
   it.check(away, { priority: 10, useCandidate: true }, it.ice.local, renewed)
+  it.answer(away, { pwd: renewed.pwd })
   assert.deepEqual(it.log.selected, [1, 2])
   assert.deepEqual(it.log.names, new Set([it.ice.local.ufrag]))
   assert.equal(it.check(home, {}, old), undefined, 'and hold no more')

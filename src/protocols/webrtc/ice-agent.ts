@@ -27,6 +27,8 @@ export type Spot = {
   priority: number
   /** The generation of credentials that was used there last. */
   generation: number
+  /** Whether the peer wants packets there. */
+  nominated: boolean
   /** Milliseconds of the clock: when it was heard there last. */
   heardAt: number
   /** Set when authentic packets come: `tick` makes it a time. */
@@ -55,7 +57,8 @@ export type IceAgentOptions = {
 /**
  * ICE with one peer (RFC 8445). Controlled, it can be reached by everybody, so it answers checks and makes none but for consent: that
  * sends nothing to an address just because somebody wrote it into an offer. Where the peer appears elsewhere, with a check that it
- * signed, packets follow it there, whether it restarts ICE or a router on the way has forgotten it.
+ * signed, packets follow it there, whether it restarts ICE or a router on the way has forgotten it; but not before it has answered a
+ * check of ours there, since anybody who has seen a signed check can send it again from elsewhere.
  */
 export class IceAgent implements Disposable {
   readonly #options: IceAgentOptions
@@ -117,8 +120,8 @@ export class IceAgent implements Disposable {
     const inOurRole = (this.#options.role === 'controlled' ? check.controlled : check.controlling) !== undefined
     const answer = inOurRole ? { kind: 'error', transaction, errorCode: 487 } as const : { kind: 'success', transaction, mapped: { address: path.address, port: path.port } } as const
     sendOn(path, printBinding(answer, credentials.local.pwd))
-    const spot = this.#spotAt(path, priority, credentials.generation)
-    if (!inOurRole && this.#options.role === 'controlled') this.#consider(spot, useCandidate)
+    const spot = this.#spotAt(path, { priority, generation: credentials.generation, nominated: useCandidate })
+    if (!inOurRole && this.#options.role === 'controlled') this.#consider(spot, credentials)
     return spot
   }
 
@@ -129,17 +132,19 @@ export class IceAgent implements Disposable {
     const credentials = [this.#now, this.#before].find(known => known?.generation === check?.generation)
     if (!check || kind !== 'success' || check.path.key !== path.key || !credentials?.remote || !isSigned(bytes, credentials.remote.pwd)) return undefined
     this.#checks.delete(id)
-    if (this.#selected?.path.key === path.key) this.#selected.heardAt = this.#consentAt = this.#options.clock.now()
-    else if (this.#options.role === 'controlling' && !this.#selected) return this.#takeNews(check, credentials)
+    const spot = this.#spots.get(path.key)
+    if (spot) spot.heardAt = this.#options.clock.now()
+    if (spot && spot === this.#selected) this.#consentAt = spot.heardAt
+    else if (this.#options.role === 'controlling') return this.#selected ? undefined : this.#takeNews(check, credentials)
+    else if (spot && this.#prefers(spot)) return this.#select(spot)
     return undefined
   }
 
   /** The first path that works is nominated; it is used when the peer has heard of that. */
   #takeNews ({ path, nominates }: OpenCheck, credentials: Credentials): Spot | undefined {
-    if (!nominates) { this.#check(path, credentials, true); return undefined }
-    const spot = this.#spotAt(path, 0, credentials.generation)
-    this.#select(spot)
-    return spot
+    if (nominates) return this.#select(this.#spotAt(path, { priority: 0, generation: credentials.generation, nominated: true }))
+    this.#check(path, credentials, true)
+    return undefined
   }
 
   /** To be called twice a second or so. */
@@ -187,11 +192,12 @@ export class IceAgent implements Disposable {
     sendOn(path, printBinding({ kind: 'request', transaction, username: `${remote.ufrag}:${local.ufrag}`, priority: peerReflexivePriority, ...role }, remote.pwd))
   }
 
-  #spotAt (path: Path, priority: number, generation: number): Spot {
+  #spotAt (path: Path, said: Pick<Spot, 'priority' | 'generation' | 'nominated'>): Spot {
     const heardAt = this.#options.clock.now()
     const known = this.#spots.get(path.key)
-    if (known) return Object.assign(known, { priority, generation, heardAt })
-    const spot: Spot = { path, priority, generation, heardAt, active: false }
+    const nominated = said.nominated || (known !== undefined && known.nominated && known.generation === said.generation)
+    if (known) return Object.assign(known, { ...said, nominated, heardAt })
+    const spot: Spot = { path, ...said, heardAt, active: false }
     this.#spots.set(path.key, spot)
     if (this.#spots.size > MAX_SPOTS) this.#forgetOldest()
     return spot
@@ -203,23 +209,28 @@ export class IceAgent implements Disposable {
     this.#options.forgotten(oldest)
   }
 
-  /** Of paths that are nominated the one with the highest priority is used (RFC 8445 section 8.1.1), and of equals the latest. */
-  #consider (spot: Spot, nominated: boolean): void {
-    const current = this.#selected
-    if (spot === current) { this.#settle(spot); return }
-    const outdated = !current || current.generation < spot.generation
-    const better = nominated && (outdated || (spot.generation === current.generation && spot.priority >= current.priority))
-    const moved = current !== undefined && !current.active && spot.heardAt - current.heardAt >= MOVED_MS
-    if (better || moved) this.#select(spot)
+  #consider (spot: Spot, credentials: Credentials): void {
+    if (spot === this.#selected) this.#settle(spot)
+    else if (!this.#selected && spot.nominated) this.#select(spot)
+    else if (this.#selected && this.#prefers(spot)) this.#check(spot.path, credentials)
   }
 
-  #select (spot: Spot): void {
+  /** Of paths that are nominated the one with the highest priority is used (RFC 8445 section 8.1.1), and of equals the latest. */
+  #prefers (spot: Spot): boolean {
+    const current = this.#selected
+    if (!current) return spot.nominated
+    const better = spot.nominated && (current.generation < spot.generation || (current.generation === spot.generation && spot.priority >= current.priority))
+    return better || (!current.active && spot.heardAt - current.heardAt >= MOVED_MS)
+  }
+
+  #select (spot: Spot): Spot {
     this.#opening?.[Symbol.dispose]()
     this.#selected = spot
     this.#consentAt = this.#options.clock.now()
     this.#askAt = this.#consentAt + CONSENT_EVERY_MS
     this.#settle(spot)
     this.#options.selected(spot)
+    return spot
   }
 
   /** Once the new credentials are in use, the old ones are nobody's. */

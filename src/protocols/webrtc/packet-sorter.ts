@@ -49,7 +49,7 @@ export class PacketSorter implements Registry {
     const first = bytes[0] ?? 0
     const heard = this.#byPath.get(key)
     if (heard && first >= MEDIA.from && first <= MEDIA.to) heard.transport.takeMedia(bytes, heard.spot)
-    else if (heard && first >= DTLS.from && first <= DTLS.to) heard.transport.takeDtls(bytes)
+    else if (heard && first >= DTLS.from && first <= DTLS.to) heard.transport.takeDtls(bytes, heard.spot)
     else if (isStun(bytes)) this.#takeStun(bytes, key, heard, pathTo)
   }
 

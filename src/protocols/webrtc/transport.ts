@@ -139,8 +139,8 @@ export class Transport implements AsyncDisposable {
   /** The agent, for whoever sorts what comes to the port. */
   get ice (): IceAgent { return this.#ice }
 
-  /** DTLS, from where the peer was heard. */
-  takeDtls (bytes: Buffer): void { this.#dtls?.take(bytes) }
+  /** DTLS, from where the peer was heard. A handshake is not signed, so only the path that is in use counts. */
+  takeDtls (bytes: Buffer, spot: Spot): void { if (spot === this.#ice.selected) this.#dtls?.take(bytes) }
 
   /** SRTP or SRTCP, from where the peer was heard. */
   takeMedia (bytes: Buffer, spot: Spot): void {
