@@ -24,9 +24,13 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/\b(a=ice-(?:pwd|ufrag):)\S+/g, `$1${HIDDEN}`]
 ]
 
+/** Every pattern needs one of these: most texts have none, and are looked through once instead of nine times. */
+const SUSPICIOUS = /:\/\/|=|eyJ|whsec_|(?:bearer|basic|digest) /i
+
 /** A text without credentials in URLs, stream keys, tokens, and keys of SDP. */
 export function redactText (text: string): string {
   let clean = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text
+  if (!SUSPICIOUS.test(clean)) return clean
   for (const [pattern, shown] of PATTERNS) clean = clean.replace(pattern, shown)
   return clean
 }
