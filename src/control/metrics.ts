@@ -42,8 +42,11 @@ export class Metrics implements Disposable {
   readonly #mos: Histogram<'kind' | 'direction'>
   readonly #frozen: Counter<'kind' | 'direction'>
   readonly #process: Disposable
+  readonly #bridge: Bridge
+  #described: readonly SessionInfo[] | undefined
 
   constructor (sources: MetricSources) {
+    this.#bridge = sources.bridge
     this.#seedNames(sources)
     this.#sessions(sources)
     this.#platform(sources)
@@ -86,9 +89,16 @@ export class Metrics implements Disposable {
   text (): Promise<string> { return this.registry.metrics() }
   [Symbol.dispose] (): void { this.#process[Symbol.dispose]() }
 
+  /** All metrics of one scrape are collected in one go: the sessions are described once for all of them. */
+  get #live (): readonly SessionInfo[] {
+    if (this.#described) return this.#described
+    queueMicrotask(() => { this.#described = undefined })
+    return this.#described = [...this.#bridge.sessions.values()].map(session => session.describe())
+  }
+
   /** The names the first service had: its operators' dashboards are built on them. */
   #seedNames ({ bridge, ready, pools, aicCompressionRatio }: MetricSources): void {
-    const count = (wanted: (kind: string) => boolean): number => liveSessions(bridge).filter(({ kind }) => wanted(kind)).length
+    const count = (wanted: (kind: string) => boolean): number => this.#live.filter(({ kind }) => wanted(kind)).length
     this.#gauge('auralink_bridge_status', 'Whether this bridge takes work: 1, or 0 while it drains or misses what it needs', () =>
       bridge.draining || ready?.() === false ? 0 : 1)
     this.#gauge('auralink_conference_count', 'Conferences open', () => bridge.rooms.length)
@@ -102,9 +112,9 @@ export class Metrics implements Disposable {
     this.#gauge('auralink_rtmp_stream_count', 'RTMP streams', () => count(kind => RTMP_KINDS.has(kind)))
   }
 
-  #sessions ({ bridge, totals }: MetricSources): void {
-    const sums = () => [...totals.withLive(liveSessions(bridge))]
-    this.#gauges('auralink_sessions', 'Sessions now', ['kind', 'state'], () => countBy(liveSessions(bridge)))
+  #sessions ({ totals }: MetricSources): void {
+    const sums = () => [...totals.withLive(this.#live)]
+    this.#gauges('auralink_sessions', 'Sessions now', ['kind', 'state'], () => countBy(this.#live))
     this.#counters('auralink_sessions_started_total', 'Sessions begun', ['kind'],
       () => sums().map(([kind, { started }]) => [{ kind }, started]))
     this.#counters('auralink_sessions_ended_total', 'Sessions over', ['kind', 'state'],
@@ -116,9 +126,9 @@ export class Metrics implements Disposable {
     this.#counters('auralink_packets_lost_total', 'Media packets that did not arrive', ['kind'],
       () => sums().map(([kind, { traffic }]) => [{ kind }, traffic.packetsLost]))
     this.#gauges('auralink_jitter_seconds', 'Interarrival jitter over the live sessions', ['kind', 'statistic'],
-      () => qualityByKind(liveSessions(bridge), 'jitterMs'))
+      () => qualityByKind(this.#live, 'jitterMs'))
     this.#gauges('auralink_round_trip_seconds', 'Round trip time over the live sessions', ['kind', 'statistic'],
-      () => qualityByKind(liveSessions(bridge), 'roundTripMs'))
+      () => qualityByKind(this.#live, 'roundTripMs'))
     this.#counters('auralink_conferences_opened_total', 'Conferences opened', [], () => [[{}, totals.conferencesOpened]])
     this.#counters('auralink_participants_joined_total', 'Participants that came', [], () => [[{}, totals.participantsJoined]])
   }
@@ -157,8 +167,6 @@ function fill (metric: { reset (): void }, samples: Iterable<Sample>, put: (labe
   metric.reset()
   for (const [labels, value] of samples) put(labels, value)
 }
-
-const liveSessions = (bridge: Bridge): SessionInfo[] => [...bridge.sessions.values()].map(session => session.describe())
 
 function countBy (sessions: readonly SessionInfo[]): Sample[] {
   const groups = Map.groupBy(sessions, ({ kind, state }) => `${kind}\n${state}`)
