@@ -9,7 +9,7 @@ const folder = path.resolve('node_modules/.bundled')
 /** Native ones (koffi, node-av, PGlite) find their binaries beside their own files, and stay there. */
 const packages = [
   '@fastify/cookie', '@fastify/cors', '@fastify/helmet', '@fastify/rate-limit', '@fastify/swagger', '@redis/client', 'cockatiel', 'commander', 'fastify',
-  'fastify-type-provider-zod', 'jose', 'kysely', 'kysely/migration', 'pg', 'pino', 'prom-client', 'sdp-transform', 'undici', 'zod'
+  'fastify-type-provider-zod', 'jose', 'kysely', 'kysely/migration', 'pg', 'pino', 'prom-client', 'undici', 'zod'
 ]
 
 const nameOf = specifier => specifier.replaceAll(/[@/]+/g, '-').replace(/^-/, '')

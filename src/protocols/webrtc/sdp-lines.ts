@@ -19,7 +19,7 @@ export const candidateLines = (candidates: readonly Candidate[]): string[] =>
   [...candidates.map(candidate => `a=${printCandidate(candidate)}`), 'a=end-of-candidates']
 
 export function codecLines ({ payloadType, name, clockRate, channels, parameters, feedback }: SdpCodec): string[] {
-  const config = Object.entries(parameters).map(([key, value]) => value === 'undefined' || value === '' ? key : `${key}=${value}`).join(';')
+  const config = Object.entries(parameters).map(([key, value]) => value === '' ? key : `${key}=${value}`).join(';')
   return [
     `a=rtpmap:${payloadType} ${printedName(name)}/${clockRate}${channels > 1 ? `/${channels}` : ''}`,
     ...feedback.map(kind => `a=rtcp-fb:${payloadType} ${kind}`),

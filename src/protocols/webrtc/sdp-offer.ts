@@ -1,9 +1,9 @@
-import { type MediaDescription, parse, parseParams, type SessionDescription } from 'sdp-transform'
 import { AppError } from '../../lib/errors.ts'
 import type { MediaKind } from '../../media/codec.ts'
 import { parseCandidate } from './candidate.ts'
 import { malformedIn } from './ice-credentials.ts'
 import { candidateLines, codecLines, randomSessionId, sourceLines, transportLines } from './sdp-lines.ts'
+import { type MediaPart, readSdp, type SdpPart, type SdpText } from './sdp-text.ts'
 import type { Candidate, Direction, DtlsSetup, HeaderExtension, Offer, OfferedSection, SdpCodec, SentStream, TransportParameters } from './sdp-types.ts'
 
 /** An offer of a browser with every codec and 20 streams has some 60 KiB. */
@@ -86,82 +86,97 @@ export type DescribedSection = OfferedSection & { readonly rejected: boolean }
 export function parseDescription (text: string, what: 'offer' | 'answer'): Omit<Offer, 'sections'> & { sections: DescribedSection[] } {
   if (Buffer.byteLength(text) > MAX_SDP_BYTES) throw refuse(`the ${what} is larger than ${MAX_SDP_BYTES} bytes`, '', `at most ${MAX_SDP_BYTES} bytes`)
   if (!/^v=0\r?$/m.test(text.slice(0, 8))) throw refuse(`the ${what} does not begin with “v=0”`, 'v=', '0, on the first line')
-  const session = read(text, what)
-  if (session.media.length === 0) throw refuse(`the ${what} has no media section`, 'm=', '“m=audio” or “m=video”')
-  if (session.media.length > MAX_SECTIONS) throw refuse(`the ${what} has ${session.media.length} media sections; at most ${MAX_SECTIONS} are accepted`, 'm=', `at most ${MAX_SECTIONS} lines`)
-  const sections = session.media.map((media, index) => ({ ...section(media, session, index), rejected: what === 'answer' && media.port === 0 }))
+  const { session, media } = readSdp(text)
+  if (media.length === 0) throw refuse(`the ${what} has no media section`, 'm=', '“m=audio” or “m=video”')
+  if (media.length > MAX_SECTIONS) throw refuse(`the ${what} has ${media.length} media sections; at most ${MAX_SECTIONS} are accepted`, 'm=', `at most ${MAX_SECTIONS} lines`)
+  const sections = media.map((part, index) => ({ ...section(part, session, index), rejected: what === 'answer' && part.port === '0' }))
   checkMids(sections)
   const accepted = sections.filter(({ rejected }) => !rejected)
   if (accepted.length === 0) throw new AppError('no_common_codec', 'the answer turns down every media section: no codec is common to both sides')
-  const tagged = checkBundle(session, accepted)
-  const candidates = (tagged.candidates ?? []).slice(0, MAX_CANDIDATES).map(candidateOf).filter(candidate => candidate !== undefined)
-  return { sections, transport: transport(session, tagged), candidates, extmapAllowMixed: session.extmapAllowMixed !== undefined }
+  const tagged = checkBundle({ session, media }, accepted)
+  const candidates = tagged.all('candidate').slice(0, MAX_CANDIDATES).map(parseCandidate).filter(candidate => candidate !== undefined)
+  return { sections, transport: transport(session, tagged), candidates, extmapAllowMixed: session.has('extmap-allow-mixed') }
 }
 
-function read (text: string, what: string): SessionDescription {
-  try {
-    return parse(text)
-  } catch (error) {
-    throw new AppError('unprocessable_sdp', `the ${what} cannot be read as SDP`, { cause: error })
-  }
-}
-
-function section (media: MediaDescription, session: SessionDescription, index: number): OfferedSection {
-  const formats = String(media.payloads ?? '').trim()
-  const mid = String(media.mid ?? '')
+function section (media: MediaPart, session: SdpPart, index: number): OfferedSection {
+  const { type: kind, protocol, formats, mid } = media
   if (!TOKEN.test(mid)) throw refuse(`media section ${index} has no usable “a=mid”`, `section ${index}: a=mid`, 'a token of 1 to 64 characters')
-  const readable = TOKEN.test(String(media.type)) && /^[A-Za-z/]{1,32}$/.test(String(media.protocol)) && /^[\w .-]{0,1024}$/.test(formats)
+  const readable = TOKEN.test(kind) && /^[A-Za-z/]{1,32}$/.test(protocol) && /^[\w .-]{0,1024}$/.test(formats)
   if (!readable) throw refuse(`media section “${mid}” has a malformed “m=” line`, `section “${mid}”: m=`, '“m=<media> <port> <protocol> <formats>”')
-  const codecs = media.type === 'audio' || media.type === 'video' ? codecsOf(media, formats, mid) : []
-  const [msid] = media.msid ?? []
+  const [, id, track = ''] = /^([\w-]+)(?: ([\w-]+))?/.exec(media.all('msid')[0] ?? '') ?? []
   return {
-    kind: media.type,
+    kind,
     mid,
-    direction: directionOf(media, session),
-    protocol: media.protocol,
+    direction: directionOf(media) ?? directionOf(session) ?? 'sendrecv',
+    protocol,
     formats,
-    codecs,
-    extensions: extensionsOf(media, session),
+    codecs: kind === 'audio' || kind === 'video' ? codecsOf(media) : [],
+    extensions: [...session.all('extmap'), ...media.all('extmap')].map(extensionOf).filter(extension => extension !== undefined),
     sendRids: sendRidsOf(media),
-    stream: msid ? { id: String(msid.id), track: String(msid.appdata ?? '') } : undefined
+    stream: id === undefined ? undefined : { id, track }
   }
 }
 
-const directionOf = (media: MediaDescription, session: SessionDescription): Direction => media.direction ?? session.direction ?? 'sendrecv'
+const directions: readonly Direction[] = ['sendrecv', 'sendonly', 'recvonly', 'inactive']
+const directionOf = (part: SdpPart): Direction | undefined => directions.find(direction => part.has(direction))
 
-function codecsOf (media: MediaDescription, formats: string, mid: string): SdpCodec[] {
+function codecsOf (media: MediaPart): SdpCodec[] {
+  const { formats, mid } = media
   const payloadTypes = formats.split(/\s+/).filter(Boolean).map(Number)
   if (payloadTypes.length === 0 || payloadTypes.length > MAX_PAYLOAD_TYPES) throw refuse(`media section “${mid}” offers ${payloadTypes.length} payload types`, `section “${mid}”: m=`, `1 to ${MAX_PAYLOAD_TYPES} payload types`)
+  const [maps, configs, feedback] = ['rtpmap', 'fmtp', 'rtcp-fb'].map(name => byPayloadType(media.all(name))) as [PayloadLines, PayloadLines, PayloadLines]
   const codecs: SdpCodec[] = []
   for (const payloadType of payloadTypes) {
     if (!Number.isInteger(payloadType) || payloadType < 0 || payloadType > 127) throw refuse(`media section “${mid}” has a payload type that is not a number from 0 to 127`, `section “${mid}”: m=`, 'payload types from 0 to 127')
-    const map = media.rtp?.find(rtp => rtp.payload === payloadType)
-    const known = map ? { name: String(map.codec).toLowerCase(), clockRate: Number(map.rate) } : staticPayloadTypes[payloadType]
+    const [map] = maps.get(String(payloadType)) ?? []
+    const [name = '', clockRate, channels = '1'] = map?.split(/\s*\//) ?? []
+    const known = map === undefined ? staticPayloadTypes[payloadType] : { name: name.toLowerCase(), clockRate: Number(clockRate) }
     if (!known || !TOKEN.test(known.name) || !Number.isInteger(known.clockRate)) continue // An unmapped type cannot be chosen.
-    const config = media.fmtp?.find(fmtp => fmtp.payload === payloadType)?.config
-    const feedback = (media.rtcpFb ?? []).filter(fb => fb.payload === payloadType || fb.payload === '*')
-      .map(fb => fb.subtype ? `${fb.type} ${fb.subtype}` : fb.type)
-    codecs.push({ payloadType, ...known, channels: Number(map?.encoding ?? 1), parameters: config === undefined ? {} : parametersOf(config), feedback })
+    const [config = ''] = configs.get(String(payloadType)) ?? []
+    const ours = [...feedback.get(String(payloadType)) ?? [], ...feedback.get('*') ?? []]
+    codecs.push({ payloadType, ...known, channels: Number(channels), parameters: parametersOf(config), feedback: ours })
   }
   return codecs
 }
 
-function parametersOf (config: unknown): Record<string, string> {
-  const parameters = parseParams(String(config)) as Record<string, unknown>
-  return Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name.toLowerCase(), String(value)]))
+/** What is said of each payload type, or of all (`*`), in its order. */
+type PayloadLines = ReadonlyMap<string, readonly string[]>
+
+/** @param values of an attribute that begins with a payload type: `96 nack pli` */
+function byPayloadType (values: readonly string[]): PayloadLines {
+  const lines = new Map<string, string[]>()
+  for (const value of values) {
+    const space = value.indexOf(' ')
+    if (space < 0) continue
+    const payloadType = value.slice(0, space)
+    const known = lines.get(payloadType)
+    if (known) known.push(value.slice(space + 1).trim())
+    else lines.set(payloadType, [value.slice(space + 1).trim()])
+  }
+  return lines
 }
 
-function extensionsOf (media: MediaDescription, session: SessionDescription): HeaderExtension[] {
-  return [...session.ext ?? [], ...media.ext ?? []].map(({ value, uri }) => ({ id: value, uri }))
-    .filter(({ id, uri }) => Number.isInteger(id) && id >= 1 && id <= 255 && /^[\x21-\x7e]{1,256}$/.test(uri))
+/** `name=value` each; the parameter of some codecs has no name, and is kept as one without a value. */
+function parametersOf (config: string): Record<string, string> {
+  const parameters = config.split(';').map(text => text.trim()).filter(Boolean).map(text => {
+    const equals = text.indexOf('=')
+    return equals < 0 ? [text.toLowerCase(), ''] : [text.slice(0, equals).toLowerCase(), text.slice(equals + 1)]
+  })
+  return Object.fromEntries(parameters) as Record<string, string>
+}
+
+/** `id[/direction] uri [attributes]` (RFC 8285 section 8). */
+function extensionOf (value: string): HeaderExtension | undefined {
+  const [number = '', uri = ''] = value.split(' ')
+  const id = Number.parseInt(number, 10)
+  return id >= 1 && id <= 255 && /^[\x21-\x7e]{1,256}$/.test(uri) ? { id, uri } : undefined
 }
 
 /** RFC 8853: `a=simulcast:send` orders the layers; alternatives and the pause mark are read past. */
-function sendRidsOf (media: MediaDescription): string[] {
-  const declared = (media.rids ?? []).filter(rid => rid.direction === 'send').map(rid => String(rid.id))
-  const { simulcast } = media
-  const list = simulcast?.dir1 === 'send' ? simulcast.list1 : simulcast?.dir2 === 'send' ? simulcast.list2 : undefined
-  const ordered = (list ?? '').split(/[;,]/).map(rid => rid.replace(/^~/, '')).filter(rid => declared.includes(rid))
+function sendRidsOf (media: MediaPart): string[] {
+  const declared = media.all('rid').map(rid => rid.split(' ')).filter(([, direction]) => direction === 'send').map(([id = '']) => id)
+  const [, list = ''] = /\bsend ([\w~;,-]+)/.exec(media.value('simulcast') ?? '') ?? []
+  const ordered = list.split(/[;,]/).map(rid => rid.replace(/^~/, '')).filter(rid => declared.includes(rid))
   return [...new Set([...ordered, ...declared])].filter(rid => /^[A-Za-z0-9_-]{1,16}$/.test(rid)).slice(0, 8)
 }
 
@@ -174,33 +189,27 @@ function checkMids (sections: readonly OfferedSection[]): void {
 }
 
 /** @returns the section that carries the transport: the first one of the group (RFC 9143 section 7.2.1). */
-function checkBundle (session: SessionDescription, sections: readonly OfferedSection[]): MediaDescription {
-  const group = String(session.groups?.find(g => g.type === 'BUNDLE')?.mids ?? '').split(' ').filter(Boolean)
+function checkBundle ({ session, media }: SdpText, sections: readonly OfferedSection[]): MediaPart {
+  const [, ...group] = session.all('group').map(value => value.split(/ +/)).find(([semantics]) => semantics === 'BUNDLE') ?? []
   const outside = sections.find(({ mid }) => !group.includes(mid))
   if (outside && sections.length > 1) {
     throw refuse(`media section “${outside.mid}” is not in the BUNDLE group: all media must share one transport (bundlePolicy “max-bundle”)`, 'a=group:BUNDLE', sections.map(({ mid }) => mid).join(' '))
   }
-  const media = session.media.filter(({ mid }) => sections.some(section => section.mid === String(mid)))
-  if (media.some(m => m.type !== 'application' && m.rtcpMux === undefined)) throw refuse('RTP and RTCP must share one port: “a=rtcp-mux” is missing', 'a=rtcp-mux', 'in each section of RTP')
-  return media.find(m => String(m.mid) === group[0]) ?? media[0]!
+  const bundled = media.filter(({ mid }) => sections.some(taken => taken.mid === mid))
+  if (bundled.some(part => part.type !== 'application' && !part.has('rtcp-mux'))) throw refuse('RTP and RTCP must share one port: “a=rtcp-mux” is missing', 'a=rtcp-mux', 'in each section of RTP')
+  return bundled.find(({ mid }) => mid === group[0]) ?? bundled[0]!
 }
 
-function transport (session: SessionDescription, media: MediaDescription): TransportParameters {
-  const ufrag = String(media.iceUfrag ?? session.iceUfrag ?? '')
-  const pwd = String(media.icePwd ?? session.icePwd ?? '')
+function transport (session: SdpPart, media: MediaPart): TransportParameters {
+  const value = (name: string): string => (media.value(name) ?? session.value(name) ?? '').trim()
+  const [ufrag, pwd] = [value('ice-ufrag'), value('ice-pwd')]
   const malformed = malformedIn({ ufrag, pwd })
   if (malformed) throw refuse('“a=ice-ufrag” or “a=ice-pwd” is missing or malformed', malformed.field, malformed.expected)
-  const fingerprint = media.fingerprint ?? session.fingerprint
-  const algorithm = String(fingerprint?.type ?? '').toLowerCase()
-  const value = String(fingerprint?.hash ?? '').toUpperCase()
-  const bytes = HASHES.get(algorithm)
-  if (bytes === undefined || value.length !== bytes * 3 - 1 || !FINGERPRINT.test(value)) throw refuse('“a=fingerprint” is missing or malformed: only DTLS-SRTP is accepted', 'a=fingerprint', `one of ${[...HASHES.keys()].join(', ')}, and its value in hex with colons`)
-  const setup = String(media.setup ?? session.setup ?? 'actpass')
+  const [algorithm = '', hash = ''] = value('fingerprint').split(' ')
+  const fingerprint = { algorithm: algorithm.toLowerCase(), value: hash.toUpperCase() }
+  const bytes = HASHES.get(fingerprint.algorithm)
+  if (bytes === undefined || hash.length !== bytes * 3 - 1 || !FINGERPRINT.test(fingerprint.value)) throw refuse('“a=fingerprint” is missing or malformed: only DTLS-SRTP is accepted', 'a=fingerprint', `one of ${[...HASHES.keys()].join(', ')}, and its value in hex with colons`)
+  const setup = value('setup') || 'actpass'
   if (setup !== 'actpass' && setup !== 'active' && setup !== 'passive') throw refuse(`“a=setup:${setup.slice(0, 16)}” cannot be answered`, 'a=setup', 'actpass, active or passive')
-  return { ufrag, pwd, fingerprint: { algorithm, value }, setup: setup satisfies DtlsSetup }
-}
-
-function candidateOf (candidate: NonNullable<MediaDescription['candidates']>[number]): Candidate | undefined {
-  const { foundation, component, transport: protocol, priority, ip, port, type, tcptype } = candidate
-  return parseCandidate(`${foundation} ${component} ${protocol} ${priority} ${ip} ${port} typ ${type}${tcptype ? ` tcptype ${tcptype}` : ''}`)
+  return { ufrag, pwd, fingerprint, setup: setup satisfies DtlsSetup }
 }

@@ -1,0 +1,52 @@
+/** The attributes of one part of a description: of the session, or of one media section (RFC 8866 section 5). */
+export class SdpPart {
+  readonly #values = new Map<string, string[]>()
+
+  /** @param attribute what stands after `a=`: `name:value`, or the name of a flag */
+  add (attribute: string): void {
+    const colon = attribute.indexOf(':')
+    const name = colon < 0 ? attribute : attribute.slice(0, colon)
+    const value = colon < 0 ? '' : attribute.slice(colon + 1)
+    const values = this.#values.get(name)
+    if (values) values.push(value)
+    else this.#values.set(name, [value])
+  }
+
+  has (name: string): boolean { return this.#values.has(name) }
+  /** In their order. */
+  all (name: string): readonly string[] { return this.#values.get(name) ?? [] }
+  /** Of an attribute there should be one of: the last one counts. */
+  value (name: string): string | undefined { return this.#values.get(name)?.at(-1) }
+}
+
+/** What an `m=` line says; empty where it is malformed. */
+export class MediaPart extends SdpPart {
+  readonly type: string
+  readonly port: string
+  readonly protocol: string
+  readonly formats: string
+
+  constructor (line: string) {
+    super()
+    const [, type = '', port = '', protocol = '', formats = ''] = /^(\w*) (\d*) ([\w/]*)(?: (.*))?/.exec(line) ?? []
+    this.type = type
+    this.port = port
+    this.protocol = protocol
+    this.formats = formats.trim()
+  }
+
+  get mid (): string { return this.value('mid') ?? '' }
+}
+
+export type SdpText = { readonly session: SdpPart, readonly media: readonly MediaPart[] }
+
+/** Sorts the lines of a description. What they mean, whoever asks for them finds out: most are never asked for. */
+export function readSdp (text: string): SdpText {
+  const session = new SdpPart()
+  const media: MediaPart[] = []
+  for (const line of text.split(/\r\n|\r|\n/)) {
+    if (line.startsWith('m=')) media.push(new MediaPart(line.slice(2)))
+    else if (line.startsWith('a=')) (media.at(-1) ?? session).add(line.slice(2))
+  }
+  return { session, media }
+}
