@@ -23,7 +23,6 @@ export async function applyEntries (db: Kysely<Tables>, origin: Origin, entries:
       .where('journal_id', '=', origin.journal).forUpdate().executeTakeFirst()
     const fresh = entries.filter(entry => entry.sequence > (position?.applied ?? 0))
     if (fresh.length === 0) return
-    await ensureBridge(t, origin.bridge)
     await upsertConferences(t, origin.bridge, latest(fresh, 'conference'))
     await upsertParticipants(t, latest(fresh, 'participant'))
     await upsertSessions(t, latest(fresh, 'session'))
@@ -54,6 +53,7 @@ type Entries<T> = readonly { readonly info: Plain<T>, readonly at: string }[]
 
 async function upsertConferences (t: Transaction<Tables>, bridge: string, entries: Entries<ConferenceInfo>): Promise<void> {
   if (entries.length === 0) return
+  await ensureBridge(t, bridge)
   await t.insertInto('conferences').values(entries.map(({ info }) => ({
     conference_id: info.id,
     bridge_id: bridge,

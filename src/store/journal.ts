@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import { uuidV7 } from '../lib/ids.ts'
 import { type Logger, Tally } from '../lib/log.ts'
+import { Pace } from '../lib/pace.ts'
 import type { QualityRecord } from '../room/quality/quality-watch.ts'
 import type { ConferenceInfo, Journal, ParticipantChange, SessionInfo } from '../room/session.ts'
 import type { Database } from './database.ts'
@@ -31,6 +32,9 @@ const LAST_RETRY_MS = 1_000
 /** At the end the database gets this long; what it has not taken by then stays on disk for the next start. */
 const CLOSING_MS = 3_000
 const BATCH = 500
+/** A transaction costs much, a change in it little: while hundreds of viewers come, their changes go together. What comes by itself does not wait. */
+const TRANSACTION_EVERY_MS = 200
+const TRANSACTIONS_AT_ONCE = 4
 const SAID_EVERY_MS = 10_000
 
 /**
@@ -49,6 +53,7 @@ export class StoreJournal implements Journal, AsyncDisposable {
   readonly #clock: Clock
   readonly #tally: Tally
   readonly #types = new EventTypes()
+  readonly #pace = new Pace(TRANSACTION_EVERY_MS, TRANSACTIONS_AT_ONCE)
   /** Everything that has not ended, as last seen. */
   readonly #live = new Map<string, Change>()
   readonly #controller = new AbortController()
@@ -129,8 +134,10 @@ export class StoreJournal implements Journal, AsyncDisposable {
     await Promise.race([this.#database.ready, new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))])
     await this.#catchUp(leftovers, signal)
     while (!signal.aborted) {
-      if (this.depth > 0) await this.#flush(signal)
-      else if (this.#hasHoles) await this.#repair(signal)
+      if (this.depth > 0) {
+        await this.#gather(signal)
+        await this.#flush(signal)
+      } else if (this.#hasHoles) await this.#repair(signal)
       else {
         this.#tellIdle()
         await this.#queue.news()
@@ -166,6 +173,13 @@ export class StoreJournal implements Journal, AsyncDisposable {
       batch = []
     }
     await this.#apply(leftover, batch)
+  }
+
+  /** Waits for more changes when many transactions follow one another: not with a full batch, nor while rows wait to be put right, which needs a queue that gets empty. */
+  async #gather (signal: AbortSignal): Promise<void> {
+    if (this.depth >= BATCH || this.#hasHoles) return
+    const wait = this.#pace.next(this.#clock.now())
+    if (wait > 0) await pause(this.#clock, wait, signal)
   }
 
   async #flush (signal: AbortSignal): Promise<void> {
