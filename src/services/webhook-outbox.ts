@@ -18,6 +18,8 @@ export type DeliveryOutcome =
 
 /** What the sender of webhooks needs kept for it. Every call may reject while the database is away. */
 export interface WebhookOutbox {
+  /** Whether there is a receiver at all. Asked at each change of anything, where the rest would be asked in vain. */
+  isWanted (): Promise<boolean>
   /** Makes deliveries of events that have none yet. @returns how many events were looked at: 0 when there are no more. */
   fanOut (): Promise<number>
   /**

@@ -54,6 +54,8 @@ class MemoryOutbox implements WebhookOutbox {
     this.rows.push({ delivery: { id: `dlv_${endpointId}_${id}`, endpointId, url: `https://${endpointId}.test/`, secrets: [SECRET], event }, order, attempts: 0, due: 0, state: 'pending' })
   }
 
+  async isWanted (): Promise<boolean> { return true }
+
   async fanOut (): Promise<number> {
     if (this.away) throw new Error('the database is away')
     return 0

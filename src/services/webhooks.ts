@@ -75,6 +75,7 @@ class WebhookSender {
   async #look (signal: AbortSignal): Promise<void> {
     const { outbox } = this.#options
     try {
+      if (!await outbox.isWanted()) return
       while (await outbox.fanOut() > 0) { /* Until every event has its deliveries. */ }
       for (;;) {
         const free = this.#options.settings().concurrency - this.#underWay.size

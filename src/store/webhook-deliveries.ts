@@ -45,6 +45,11 @@ export class WebhookDeliveries {
 
   get #db (): Kysely<Tables> { return this.#database.db }
 
+  /** Whether any webhook is not disabled. */
+  async isWanted (): Promise<boolean> {
+    return await this.#db.selectFrom('webhook_endpoints').select('endpoint_id').where('disabled_at', 'is', null).limit(1).executeTakeFirst() !== undefined
+  }
+
   /** Makes delivery rows of events that have none yet. @returns how many events were looked at, so that the caller can go on */
   async fanOut (): Promise<number> {
     return this.#db.transaction().execute(async t => {
