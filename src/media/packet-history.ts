@@ -25,7 +25,7 @@ export const defaultHistoryLimits: HistoryLimits = { packets: 1024, ms: 2000, re
 /** Packets there is room for at first: a second of sound. */
 const FIRST_CAPACITY = 64
 
-/** Slots for so many packets, by the last bits of their sequence numbers. */
+/** Slots for so many packets, by the last bits of their sequence numbers. A viewer of 400 packets a second has a thousand: what most never need is made when it is. */
 class Ring {
   readonly mask: number
   readonly packets: (RtpPacket | undefined)[]
@@ -33,8 +33,10 @@ class Ring {
   readonly timestamps: Uint32Array
   readonly frameNumbers: Uint16Array
   readonly numbers: Uint16Array
-  readonly sentAt: Float64Array
-  readonly resentAt: Float64Array
+  /** Milliseconds, whole ones, of which the last 32 bits suffice. */
+  readonly sentAt: Uint32Array
+  /** Milliseconds; undefined while nothing was sent again. */
+  resentAt: Float64Array | undefined
 
   constructor (capacity: number) {
     this.mask = capacity - 1
@@ -43,11 +45,10 @@ class Ring {
     this.timestamps = new Uint32Array(capacity)
     this.frameNumbers = new Uint16Array(capacity)
     this.numbers = new Uint16Array(capacity)
-    this.sentAt = new Float64Array(capacity)
-    this.resentAt = new Float64Array(capacity)
+    this.sentAt = new Uint32Array(capacity)
   }
 
-  put ({ packet, sequenceNumber, timestamp, frameNumber, number }: SentPacket, sentAt: number, resentAt: number): void {
+  put ({ packet, sequenceNumber, timestamp, frameNumber, number }: SentPacket, sentAt: number): void {
     const slot = sequenceNumber & this.mask
     this.packets[slot] = packet
     this.sequenceNumbers[slot] = sequenceNumber
@@ -55,8 +56,11 @@ class Ring {
     this.frameNumbers[slot] = frameNumber
     this.numbers[slot] = number
     this.sentAt[slot] = sentAt
-    this.resentAt[slot] = resentAt
+    if (this.resentAt) this.resentAt[slot] = -Infinity
   }
+
+  /** How long ago the packet in a slot was sent. */
+  age (slot: number, now: number): number { return (now - this.sentAt[slot]!) >>> 0 }
 
   at (slot: number): SentPacket | undefined {
     const packet = this.packets[slot]
@@ -76,10 +80,10 @@ export class PacketHistory {
 
   /** @param now milliseconds. */
   add (sent: SentPacket, now: number): void {
-    const { mask, packets, sentAt } = this.#ring
+    const { mask, packets } = this.#ring
     const slot = sent.sequenceNumber & mask
-    if (mask + 1 < this.#limits.packets && packets[slot] !== undefined && now - sentAt[slot]! <= this.#limits.ms) this.#grow()
-    this.#ring.put(sent, now, -Infinity)
+    if (mask + 1 < this.#limits.packets && packets[slot] !== undefined && this.#ring.age(slot, now) <= this.#limits.ms) this.#grow()
+    this.#ring.put(sent, now)
   }
 
   /**
@@ -88,18 +92,20 @@ export class PacketHistory {
    */
   take (sequenceNumber: number, now: number, roundTripMs = 0): SentPacket | undefined {
     const sent = this.peek(sequenceNumber, now)
-    const { mask, resentAt } = this.#ring
+    if (!sent) return undefined
+    const { mask } = this.#ring
     const slot = sequenceNumber & mask
-    if (!sent || now - resentAt[slot]! < Math.max(this.#limits.resendGapMs, roundTripMs)) return undefined
+    const resentAt = this.#ring.resentAt ??= new Float64Array(mask + 1).fill(-Infinity)
+    if (now - resentAt[slot]! < Math.max(this.#limits.resendGapMs, roundTripMs)) return undefined
     resentAt[slot] = now
     return sent
   }
 
   /** As `take`, but for no one who asked: as often as wanted. */
   peek (sequenceNumber: number, now: number): SentPacket | undefined {
-    const { mask, sequenceNumbers, sentAt } = this.#ring
+    const { mask, sequenceNumbers } = this.#ring
     const slot = sequenceNumber & mask
-    return sequenceNumbers[slot] === sequenceNumber && now - sentAt[slot]! <= this.#limits.ms ? this.#ring.at(slot) : undefined
+    return sequenceNumbers[slot] === sequenceNumber && this.#ring.age(slot, now) <= this.#limits.ms ? this.#ring.at(slot) : undefined
   }
 
   clear (): void { this.#ring.packets.fill(undefined) }
@@ -107,9 +113,12 @@ export class PacketHistory {
   #grow (): void {
     const { mask, sentAt, resentAt } = this.#ring
     const bigger = new Ring(2 * (mask + 1))
+    if (resentAt) bigger.resentAt = new Float64Array(2 * (mask + 1)).fill(-Infinity)
     for (let slot = 0; slot <= mask; slot++) {
       const sent = this.#ring.at(slot)
-      if (sent) bigger.put(sent, sentAt[slot]!, resentAt[slot]!)
+      if (!sent) continue
+      bigger.put(sent, sentAt[slot]!)
+      if (bigger.resentAt) bigger.resentAt[sent.sequenceNumber & bigger.mask] = resentAt![slot]!
     }
     this.#ring = bigger
   }
