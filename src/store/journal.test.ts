@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import test, { after, before, suite } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { conference, participant, session } from '../../test/support/changes.ts'
 import { type Store, storeRows } from '../../test/support/stores.ts'
 import { systemClock } from '../lib/clock.ts'
@@ -53,6 +54,25 @@ for (const row of storeRows()) {
       assert.deepEqual(events.map(event => event.type), [
         'conference.started', 'session.starting', 'participant.joined', 'session.active', 'participant.left', 'session.failed', 'conference.ended'
       ])
+    })
+
+    test('changes that come all the time reach the database in a few transactions, and rows are put right meanwhile', async () => {
+      await using journal = await openJournal(store, 'bridge-busy')
+      let transactions = 0
+      journal.onApplied = () => { transactions++ }
+      const room = conference()
+      journal.roomChanged(room)
+      const legs = Array.from({ length: 100 }, () => session(room.id))
+      for (const [index, leg] of legs.entries()) {
+        if (index === 50) journal.reassert()
+        journal.sessionChanged(leg)
+        await sleep(5)
+      }
+      assert.ok(transactions < 75, `${transactions} transactions for 100 changes`)
+      await journal.settled()
+      const { db } = store.database
+      const rows = await db.selectFrom('external_sessions').select('session_id').where('conference_id', '=', room.id).where('ended_at', 'is', null).execute()
+      assert.equal(rows.length, legs.length)
     })
 
     test('what strangers name themselves never stops the journal', async () => {
