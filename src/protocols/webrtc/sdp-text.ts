@@ -46,7 +46,7 @@ export function readSdp (text: string): SdpText {
   const media: MediaPart[] = []
   for (const line of text.split(/\r\n|\r|\n/)) {
     if (line.startsWith('m=')) media.push(new MediaPart(line.slice(2)))
-    else if (line.startsWith('a=')) (media.at(-1) ?? session).add(line.slice(2))
+    else if (line.startsWith('a=')) (media.at(-1) ?? session).add(line.slice(2).trimEnd())
   }
   return { session, media }
 }

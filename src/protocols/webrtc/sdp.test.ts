@@ -25,6 +25,10 @@ test('a browser’s offer to view', () => {
   assert.equal(offer.sections[1]!.extensions.find(e => e.uri === ExtensionUri.mid)?.id, 4)
 })
 
+test('line ends of another kind, and blanks before them, change nothing', () => {
+  assert.deepEqual(parseOffer(viewer.replaceAll('\r\n', ' \n').replace('v=0 ', 'v=0')), parseOffer(viewer))
+})
+
 test('a browser’s offer to publish layers', () => {
   const { sections } = parseOffer(publisher)
   assert.deepEqual(sections[1]!.sendRids, ['h', 'q'])
