@@ -1,38 +1,22 @@
-import type { FastifyInstance, HTTPMethods } from 'fastify'
-import { AppError } from '../lib/errors.ts'
+import type { FastifyInstance } from 'fastify'
 
-const known: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+/** The methods that a path takes, as the header `Allow` has them; undefined where there is no such path. */
+export type Allowed = (path: string) => string | undefined
 
 /** Notes which methods each path has. Call before the first route is made. */
-export function noteMethods (app: FastifyInstance): ReadonlyMap<string, ReadonlySet<string>> {
-  const methods = new Map<string, Set<string>>()
+export function noteMethods (app: FastifyInstance): Allowed {
+  const noted = new Map<string, Set<string>>()
   app.addHook('onRoute', ({ url, method }) => {
-    const noted = methods.get(url) ?? new Set()
-    for (const name of [method].flat()) noted.add(name)
-    methods.set(url, noted)
+    const methods = noted.get(url) ?? new Set()
+    for (const name of [method].flat()) methods.add(name)
+    noted.set(url, methods)
   })
-  return methods
-}
-
-/** A path that exists, asked in a way it does not know, says which ways it knows (RFC 9110 section 15.5.6). Call after the last route. */
-export function answerOtherMethods (app: FastifyInstance, methods: ReadonlyMap<string, ReadonlySet<string>>): void {
-  const preflights = methods.get('*')?.has('OPTIONS') ?? false // Where other origins are let in, OPTIONS is theirs.
-  for (const [url, has] of Array.from(methods)) { // A copy: what is added here is noted too.
-    if (url.includes('*')) continue
-    const others = known.filter(name => !has.has(name) && !(preflights && name === 'OPTIONS'))
-    const allow = [...has].sort().join(', ')
-    if (others.length === 0) continue
-    app.route({
-      method: others,
-      url,
-      config: { scope: 'none', audit: 'none' },
-      schema: { hide: true },
-      // Before the body is read: whatever it is, it is not wanted.
-      onRequest: async (_request, reply) => {
-        reply.header('allow', allow)
-        throw new AppError('method_not_allowed', `This path takes ${allow}.`)
-      },
-      handler: () => {}
-    })
+  let patterns: { readonly pattern: RegExp, readonly methods: ReadonlySet<string> }[] | undefined
+  return path => {
+    patterns ??= [...noted].filter(([url]) => !url.includes('*')).map(([url, methods]) => ({ pattern: patternOf(url), methods }))
+    const allowed = new Set(patterns.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => [...methods]))
+    return allowed.size === 0 ? undefined : [...allowed].sort().join(', ')
   }
 }
+
+const patternOf = (url: string): RegExp => new RegExp(`^${url.split('/').map(part => part.startsWith(':') ? '[^/]+' : RegExp.escape(part)).join('/')}$`)

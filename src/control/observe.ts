@@ -19,7 +19,7 @@ export function observe (app: FastifyInstance, observers: Observers): void {
 /** Under the route's pattern: what was asked for is a stranger's text. */
 export function measure (request: FastifyRequest, reply: FastifyReply, { metrics, log }: Observers): void {
   const { url = 'none', schema } = request.routeOptions
-  const route = schema?.hide ? 'other' : url // The console's files, and methods that a path does not take.
+  const route = schema?.hide ? 'other' : url // The console's files.
   const method = route === 'none' || route === 'other' ? 'any' : request.method === 'HEAD' ? 'GET' : request.method
   const ms = reply.elapsedTime
   metrics.observeRequest(method, route, reply.statusCode, ms / 1000)

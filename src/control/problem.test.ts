@@ -21,6 +21,8 @@ test('every error is a problem with a code: what is asked wrongly', async () => 
     ['GET', '/api/v1/sessions', {}, undefined, 401, 'unauthorized'],
     ['PUT', '/api/v1/ingresses', admin, '{}', 405, 'method_not_allowed'],
     ['DELETE', '/health', {}, undefined, 405, 'method_not_allowed'],
+    ['PUT', '/health?a=1', { 'content-type': 'application/sdp' }, 'v=0', 405, 'method_not_allowed'],
+    ['POST', '/nope', json, '{"room":', 404, 'not_found'],
     ['POST', '/api/v1/ingresses', json, big, 413, 'payload_too_large'],
     ['POST', '/api/v1/ingresses', { ...admin, 'content-type': 'text/plain' }, '{}', 415, 'unsupported_media_type'],
     ['POST', '/api/v1/ingresses', { ...admin, 'content-type': 'application/json garbage' }, '{}', 415, 'unsupported_media_type'],

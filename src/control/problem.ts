@@ -3,6 +3,7 @@ import { STATUS_CODES } from './node-http.ts'
 import { AppError, type ErrorCode, errorTable, type FieldProblem } from '../lib/errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Tally } from '../lib/log.ts'
+import type { Allowed } from './methods.ts'
 import { measure, type Observers } from './observe.ts'
 import { TooManyRequests } from './too-many-requests.ts'
 
@@ -73,8 +74,11 @@ export function sendProblem (reply: FastifyReply, error: AppError): FastifyReply
 }
 const asIs = (text: unknown): string => text as string
 
-/** Every error of every route, and every path that is no route, answered with problem+json. */
-export function answerErrors (app: FastifyInstance, observers: Observers & { readonly clock: Clock }): void {
+/**
+ * Every error of every route, and every path that is no route, answered with problem+json. A path that exists, asked in a way it does
+ * not know, says which ways it knows (RFC 9110 section 15.5.6).
+ */
+export function answerErrors (app: FastifyInstance, observers: Observers & { readonly clock: Clock }, allowed: Allowed): void {
   const tally = new Tally(observers.log, observers.clock)
   app.setErrorHandler((thrown, request, reply) => {
     const error = isTimeout(thrown) ? tookTooLong(request) : toAppError(thrown)
@@ -84,9 +88,13 @@ export function answerErrors (app: FastifyInstance, observers: Observers & { rea
     if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer realm="auralink"')
     return sendProblem(reply, error)
   })
-  app.setNotFoundHandler((request, reply) => {
-    sendProblem(reply, new AppError('not_found'))
-    measure(request, reply, observers) // No route, no hooks.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) return done()
+    // Before the body is read: whatever it is, it is not wanted. No route, no other hooks.
+    const allow = allowed(request.url.split('?', 1)[0] ?? '')
+    if (allow !== undefined) reply.header('allow', allow)
+    sendProblem(reply, allow === undefined ? new AppError('not_found') : new AppError('method_not_allowed', `This path takes ${allow}.`))
+    measure(request, reply, observers)
   })
 }
 

@@ -6,7 +6,7 @@ import { docsStyle } from './docs-page.ts'
 import { EventStreams } from './event-stream.ts'
 import { closeApp, newApp } from './http-app.ts'
 import { limits } from './limits.ts'
-import { answerOtherMethods, noteMethods } from './methods.ts'
+import { noteMethods } from './methods.ts'
 import { metricsRoute, openMetricsListener } from './metrics-listener.ts'
 import { descriptionRoutes, describeApi } from './openapi.ts'
 import { observe } from './observe.ts'
@@ -75,8 +75,7 @@ export async function openControl (options: ControlOptions, parts: ControlParts)
 export async function buildApp (options: ControlOptions, parts: ControlParts): Promise<FastifyInstance> {
   const app = newApp(options.trustedProxies ?? [])
   const { dependencies, bridge, clock, events, plugins = [] } = parts
-  const methods = noteMethods(app)
-  answerErrors(app, parts)
+  answerErrors(app, parts, noteMethods(app))
   await describeApi(app, options.service.version, options.apiKeyHeader ?? 'X-AuraLink-API-Key')
   if (options.probes !== null) probes(app, { dependencies, bridge, clock }, options.probes)
   await app.register(async front => {
@@ -92,10 +91,6 @@ export async function buildApp (options: ControlOptions, parts: ControlParts): P
       api.addHook('preClose', async () => { streams?.[Symbol.dispose]() })
       await apiRoutes(api, parts, options, streams)
     }, { prefix: '/api/v1' })
-  })
-  await app.register(async others => {
-    observe(others, parts)
-    answerOtherMethods(others, methods)
   })
   await app.ready()
   return app
