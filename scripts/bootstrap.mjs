@@ -1,8 +1,8 @@
 // Runs before `npm start`, `npm test` and `npm run bench`, on any Node >= 18: installs what the lock says (when it changed),
-// sees that Node 24 is there, bundles the packages for a quick start, and builds the console (when its sources changed).
+// sees that Node 24 is there, bundles the service for a quick start, and builds the console (both when their sources changed).
 // `--peers` also brings the programs that the tests talk to.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 
@@ -77,11 +77,13 @@ function runNode (args) {
 }
 
 /** Vite comes with the development packages; without them the service starts as well, a little later. */
-function bundleDependencies () {
+function bundleService () {
   if (!existsSync(vite)) return
-  const script = 'scripts/bundle-dependencies.mjs'
-  unlessDone('node_modules/.bundled/made-from', hash(readFileSync('package-lock.json'), readFileSync(script)), () => {
-    if (runNode([script]).status !== 0) console.warn('The packages could not be bundled (see above): the service will start a little later.')
+  const script = 'scripts/bundle-service.mjs'
+  // Times, not contents: they are what a start compares.
+  const sources = [...filesBelow('src')].filter(file => !file.endsWith('.test.ts')).sort().map(file => `${file} ${statSync(file).mtimeMs}\n`)
+  unlessDone('node_modules/.bundled/made-from', hash(readFileSync('package-lock.json'), readFileSync(script), ...sources), () => {
+    if (runNode([script]).status !== 0) console.warn('The service could not be bundled (see above): it will start a little later.')
   })
 }
 
@@ -145,6 +147,6 @@ process.chdir(path.resolve(import.meta.dirname ?? path.dirname(new URL(import.me
 const vite = path.resolve('node_modules/vite/bin/vite.js')
 installDependencies()
 checkNode()
-bundleDependencies()
+bundleService()
 buildConsole()
 if (process.argv.includes('--peers')) installPeers()

@@ -1,44 +1,82 @@
-// Bundles the packages that the service loads at its start: about 600 files become a dozen, and the start a quarter second
-// shorter. Our own sources stay as they are. `src/bundled.ts` uses the bundle while it belongs to what is installed.
+// Bundles what the service loads at its start, our sources and the packages they use: some 1000 files become one, and the start
+// a third shorter. `src/bundled.ts` uses the bundle while it belongs to the sources and packages that are there.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { SourceMap } from 'node:module'
 import path from 'node:path'
 import { build } from 'vite'
-import { installedPackages } from '../src/bundled.ts'
+import { installedPackages, stampOf } from '../src/bundled.ts'
 
-const folder = path.resolve('node_modules/.bundled')
-/** Native ones (koffi, node-av, PGlite) find their binaries beside their own files, and stay there. */
-const packages = [
-  '@fastify/cookie', '@fastify/cors', '@fastify/helmet', '@fastify/rate-limit', '@fastify/swagger', '@redis/client', 'cockatiel', 'commander', 'fastify',
-  'fastify-type-provider-zod', 'jose', 'kysely', 'kysely/migration', 'pg', 'pino', 'prom-client', 'undici', 'zod'
-]
+const root = path.resolve(import.meta.dirname, '..')
+const folder = path.join(root, 'node_modules/.bundled')
+/** They find their binaries beside their own files, and stay there. */
+const native = ['@electric-sql/pglite', 'koffi', 'node-av', 'pg-native']
 
-const nameOf = specifier => specifier.replaceAll(/[@/]+/g, '-').replace(/^-/, '')
+const slashed = file => file.replaceAll(path.sep, '/')
+const isOurs = file => file.startsWith(path.join(root, 'src') + path.sep)
+/** Each source that went into the bundle, as it was before it was read. */
+const sources = {}
+/** Of each line of the bundle, which line of which source it was. */
+let lines = {}
 
-/** Says by name what a package exports: of CommonJS a bundler sees the default only, Node more. */
-async function entryFor (specifier) {
-  const names = Object.keys(await import(specifier)).filter(name => name !== 'module.exports')
-  const file = path.join(folder, `entry-${nameOf(specifier)}.js`)
-  writeFileSync(file, `export { ${names.map(name => JSON.stringify(name)).join(', ')} } from '${specifier}'\n`)
-  return file
+const ourSources = {
+  name: 'our-sources',
+  enforce: 'pre',
+  load (file) {
+    if (isOurs(file)) sources[slashed(path.relative(root, file))] = stampOf(file)
+  },
+  /** Each module still finds what lies beside its source. Where lines of packages come from is nothing to keep. */
+  transform (code, file) {
+    if (!isOurs(file)) return { code, map: { version: 3, names: [], sources: [], mappings: '' } }
+    if (!code.includes('import.meta.')) return undefined
+    const there = slashed(path.relative(folder, file))
+    const folderThere = `(import.meta.dirname + ${JSON.stringify(`/${path.posix.dirname(there)}`)})`
+    const urlThere = `new URL(${JSON.stringify(there)}, import.meta.url).href`
+    return { code: code.replaceAll('import.meta.dirname', folderThere).replaceAll('import.meta.url', urlThere), map: null }
+  },
+  generateBundle (_options, files) {
+    const [service] = Object.values(files)
+    lines = linesOf(service)
+    delete files[`${service.fileName}.map`]
+    const ascii = service.code.replace(/[^\0-\x7f]/g, letter => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    service.code = `(function (exports, require, module, __filename, __dirname) { 'use strict'; ${ascii}})`
+  }
+}
+
+/** `src/app.ts:66` for each line that comes from there. */
+function linesOf ({ code, map }) {
+  const origins = new SourceMap(map)
+  const found = {}
+  for (const [index, text] of code.split('\n').entries()) {
+    const { generatedLine, originalSource, originalLine } = origins.findEntry(index, text.search(/\S/))
+    if (generatedLine === index) found[index + 1] = `${slashed(path.relative(root, path.resolve(folder, originalSource)))}:${originalLine + 1}`
+  }
+  return found
 }
 
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
-const input = {}
-for (const specifier of packages) input[nameOf(specifier)] = await entryFor(specifier)
-await build({
+const { output: [{ fileName: entry }] } = await build({
+  root,
   configFile: false,
   logLevel: 'error',
-  ssr: { noExternal: true, external: ['pg-native'] },
+  plugins: [ourSources],
+  ssr: { noExternal: true, external: native },
   build: {
-    ssr: true,
+    ssr: 'src/run.ts',
     target: 'node24',
     outDir: folder,
     emptyOutDir: false,
     minify: false,
-    rolldownOptions: { input, output: { entryFileNames: '[name].js', chunkFileNames: 'shared-[hash].js' } }
+    sourcemap: 'hidden',
+    rolldownOptions: {
+      output: {
+        format: 'cjs',
+        entryFileNames: 'service-[hash].js',
+        codeSplitting: false,
+        comments: false
+      }
+    }
   }
 })
-for (const file of Object.values(input)) rmSync(file)
-const modules = Object.fromEntries(packages.map(specifier => [specifier, `${nameOf(specifier)}.js`]))
-writeFileSync(path.join(folder, 'index.json'), JSON.stringify({ installed: installedPackages('.'), modules }, null, 2))
+writeFileSync(path.join(folder, 'lines.json'), JSON.stringify(lines))
+writeFileSync(path.join(folder, 'index.json'), JSON.stringify({ entry, installed: installedPackages(root), sources }))

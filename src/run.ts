@@ -13,14 +13,15 @@ const EXIT_MISCONFIGURED = 2
 
 /**
  * The program: reads the configuration, runs the service until a signal, drains it.
+ * @param onStarted called when the service is ready.
  * @returns the exit code
  */
-export async function run (argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+export async function run (argv: readonly string[], env: NodeJS.ProcessEnv, onStarted: () => void): Promise<number> {
   try {
     const cli = commandLine(argv)
     const output = configCommand(cli, { env })
     if (output) return tell(output.text, output.exitCode)
-    return await serve({ argv: cli, env }, cli)
+    return await serve({ argv: cli, env }, cli, onStarted)
   } catch (error) {
     if (error instanceof ConfigError) return tell(error.message, EXIT_MISCONFIGURED)
     if (error instanceof AppError) return tell(error.message, 1)
@@ -28,13 +29,14 @@ export async function run (argv: readonly string[], env: NodeJS.ProcessEnv): Pro
   }
 }
 
-async function serve (sources: ConfigSources, cli: CommandLine): Promise<number> {
+async function serve (sources: ConfigSources, cli: CommandLine, onStarted: () => void): Promise<number> {
   const loaded = load(sources)
   const log = openLog(loaded.config)
   reportStrayErrors(log)
   const signals = watchSignals()
   await using app = await App.start({ loaded, sources, cli, log })
   process.on('SIGHUP', () => app.reload())
+  onStarted()
   const signal = await signals
   log.info({ signal }, 'stopping')
   // Ctrl-C is a person who waits; SIGTERM is an orchestrator that has told clients to go elsewhere.

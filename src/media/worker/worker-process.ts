@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import path from 'node:path'
 import { within } from '../../lib/abort.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { BatchWriter, eachFrame, type FrameVisitor } from './batch.ts'
@@ -19,7 +19,7 @@ const MAX_IN_FLIGHT_PER_JOB = 250
 const STDERR_TAIL = 1_000
 const EXIT_WITHIN_MS = 1_000
 
-const workerProgram = fileURLToPath(import.meta.resolve('./worker.ts'))
+const workerProgram = path.join(import.meta.dirname, 'worker.ts')
 
 /** How a worker ended. */
 export type WorkerEnd = {
