@@ -76,7 +76,7 @@ async function service (databaseUrl: string): Promise<FanOutPeer<Endpoint>> {
 
 /** The library alone, with the least JavaScript around it. */
 async function bare (): Promise<FanOutPeer<Endpoint>> {
-  const child = new Child('measured', [process.execPath, '--max-semi-space-size=8', path.join(import.meta.dirname, 'peers/bare-fan-out.ts')])
+  const child = new Child('measured', [process.execPath, '--min-semi-space-size=8', '--max-semi-space-size=8', path.join(import.meta.dirname, 'peers/bare-fan-out.ts')])
   const [, url = ''] = await child.printed(/listening at (\S+)/)
   return { name: 'bare', version: '', pid: child.pid, endpoint: { kind: 'http', whip: `${url}/publish`, whep: `${url}/watch`, headers: {} }, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() }
 }

@@ -42,7 +42,7 @@ test('Kubernetes: probes, ports, variables and the time to drain fit the service
 test('Dockerfile: runs as nobody special, and copies only what there is', async () => {
   const text = await read('deploy/docker/Dockerfile')
   assert.match(text, /^USER 10001$/m)
-  assert.match(text, /^ENTRYPOINT \["node", "--max-semi-space-size=8", "src\/main\.js"\]$/m)
+  assert.match(text, /^ENTRYPOINT \["node", "--min-semi-space-size=8", "--max-semi-space-size=8", "src\/main\.js"\]$/m)
   for (const port of ports) assert.match(text, new RegExp(`^EXPOSE .*\\b${port}\\b`, 'm'))
   for (const [, sources = ''] of text.matchAll(/^COPY (?!--from)(.+) \S+$/gm)) {
     for (const source of sources.split(' ')) await assert.doesNotReject(import('node:fs/promises').then(fs => fs.stat(source)), source)

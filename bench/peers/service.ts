@@ -52,7 +52,7 @@ export class ServicePeer implements RtmpPeer {
       DATA_DIR: folder, AURALINK_ADMIN_API_KEY: BENCH_API_KEY, LOG_LEVEL: 'warn', ...(databaseUrl ? { DATABASE_URL: databaseUrl } : {})
     }
     const began = performance.now()
-    const child = stack.use(new Child('measured', [process.execPath, '--max-semi-space-size=8', ...nodeOptions, 'src/main.js'], { cwd: root, env }))
+    const child = stack.use(new Child('measured', [process.execPath, '--min-semi-space-size=8', '--max-semi-space-size=8', ...nodeOptions, 'src/main.js'], { cwd: root, env }))
     const url = `http://127.0.0.1:${http}`
     await ready(url, child)
     return new ServicePeer(child, url, `http://127.0.0.1:${metrics}/metrics`, rtmp, performance.now() - began, stack.move())

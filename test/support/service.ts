@@ -51,7 +51,7 @@ export async function startService (options: ServiceOptions = {}): Promise<Servi
     MEDIA_UDP_PORT: String(media), DATA_DIR: dataDir, AURALINK_ADMIN_API_KEY: apiKey, LOG_FORMAT: 'text', ...options.env
   }
   const root = path.resolve(import.meta.dirname, '../..')
-  const child = spawn(process.execPath, ['--max-semi-space-size=8', 'src/main.js', ...options.args ?? []], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--min-semi-space-size=8', '--max-semi-space-size=8', 'src/main.js', ...options.args ?? []], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { output += chunk })
   const exited = once(child, 'exit').then(([code]) => code as number | null)
