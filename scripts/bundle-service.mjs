@@ -73,6 +73,7 @@ const { output: [{ fileName: entry }] } = await build({
         format: 'cjs',
         entryFileNames: 'service-[hash].js',
         codeSplitting: false,
+        dynamicImportInCjs: false,
         comments: false
       }
     }

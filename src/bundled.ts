@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { constants, Script } from 'node:vm'
+import { Script } from 'node:vm'
 
 /** What the bundle was made from: the packages, and each source as it was. */
 type Index = { readonly entry: string, readonly installed: string, readonly sources: Readonly<Record<string, string>> }
@@ -48,9 +48,8 @@ export function installedPackages (root: string): string {
  */
 function runCompiled (file: string): Bundle {
   const kept = `${file}.cache`
-  const script = new Script(readFileSync(file, 'latin1'), { // ASCII: any other text would take twice the memory, and time.
-    filename: file, cachedData: readIfThere(kept), importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
-  })
+  // ASCII: any other text would take twice the memory, and time.
+  const script = new Script(readFileSync(file, 'latin1'), { filename: file, cachedData: readIfThere(kept) })
   const module = { exports: {} as Bundle['exports'] }
   script.runInThisContext()(module.exports, createRequire(file), module, file, path.dirname(file))
   return { exports: module.exports, keepCompiled: () => { if (script.cachedDataRejected !== false) writeIfAllowed(kept, script.createCachedData()) } }
