@@ -16,7 +16,7 @@ function load () {
     getsockname: libc.func('int getsockname(int fd, void *address, void *length)') as (fd: number, address: Buffer, length: Buffer) => number,
     setsockopt: libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)') as (fd: number, level: number, name: number, value: Buffer, length: number) => number,
     recvmmsg: libc.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)') as (fd: number, messages: Buffer, count: number, flags: number, timeout: null) => number,
-    sendmmsg: libc.func('int sendmmsg(int fd, void *messages, unsigned int count, int flags)') as (fd: number, messages: bigint, count: number, flags: number) => number,
+    sendmmsg: libc.func('int sendmmsg(int fd, uintptr_t messages, unsigned int count, int flags)') as (fd: number, messages: number, count: number, flags: number) => number,
     close: libc.func('int close(int fd)') as (fd: number) => number
   }
 }

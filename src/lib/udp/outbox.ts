@@ -33,10 +33,12 @@ export class Outbox implements Disposable {
   readonly #names = allocate(SLOTS * NAME_BYTES)
   readonly #vectors = allocate(SLOTS * IOV_BYTES)
   readonly #controls = allocate(SLOTS * CONTROL_BYTES)
+  readonly #messagesAt = Number(this.#messages.address)
   readonly #messageWords = wordsOf(this.#messages)
   readonly #vectorWords = wordsOf(this.#vectors)
   readonly #slotAddresses = addresses(this.#slots, SLOT_BYTES)
   readonly #vectorAddresses = addresses(this.#vectors, IOV_BYTES)
+  /** By slot; those of the turn before stay until they are overwritten. */
   readonly #remotes: (Remote | undefined)[] = Array.from({ length: SLOTS })
   readonly #lengths = new Uint32Array(SLOTS)
   /** Slots in the order of their bursts: the next one of the same, or -1. */
@@ -48,9 +50,10 @@ export class Outbox implements Disposable {
   readonly #firstVectors = new Int16Array(SLOTS)
   readonly #sizes = new Uint32Array(SLOTS)
   readonly #totals = new Uint32Array(SLOTS)
-  readonly #open = new Map<Remote, number>()
   /** Peers behind a path that takes no bursts of this size. */
   readonly #unburst = new WeakSet<Remote>()
+  /** Counts flushes: what a peer remembers of a burst holds for one of them. */
+  #turn = 0
   #bursts = 0
   #used = 0
   #canBurst = true
@@ -82,8 +85,7 @@ export class Outbox implements Disposable {
     this.#remotes[slot] = to
     this.#lengths[slot] = length
     this.#next[slot] = -1
-    const burst = this.#open.get(to)
-    if (burst === undefined || !this.#join(burst, slot, length)) this.#begin(slot, to, length)
+    if (to.turn !== this.#turn || to.burst < 0 || !this.#join(to.burst, slot, length)) this.#begin(slot, to, length)
   }
 
   #begin (slot: number, to: Remote, length: number): void {
@@ -91,8 +93,8 @@ export class Outbox implements Disposable {
     this.#first[burst] = this.#last[burst] = slot
     this.#counts[burst] = 1
     this.#sizes[burst] = this.#totals[burst] = length
-    if (this.#canBurst && length <= MAX_SEGMENT_BYTES) this.#open.set(to, burst)
-    else this.#open.delete(to)
+    to.turn = this.#turn
+    to.burst = this.#canBurst && length <= MAX_SEGMENT_BYTES ? burst : -1
   }
 
   /** All datagrams of a burst but the last have one size. */
@@ -102,7 +104,7 @@ export class Outbox implements Disposable {
     this.#last[burst] = slot
     this.#counts[burst]!++
     this.#totals[burst]! += length
-    if (length < this.#sizes[burst]!) this.#open.delete(this.#remotes[slot]!)
+    if (length < this.#sizes[burst]!) this.#remotes[slot]!.burst = -1
     return true
   }
 
@@ -116,8 +118,7 @@ export class Outbox implements Disposable {
       else if (errno !== kernel.EINTR) this.#refused(sent++, errno)
     }
     this.#used = this.#bursts = 0
-    this.#open.clear()
-    this.#remotes.fill(undefined)
+    this.#turn++
   }
 
   /** Fills in what the system reads. */
@@ -146,7 +147,7 @@ export class Outbox implements Disposable {
   }
 
   #send (burst: number, count: number): number {
-    return kernel.calls.sendmmsg(this.#fd, this.#messages.address + BigInt(burst * MESSAGE_BYTES), count, kernel.MSG_DONTWAIT)
+    return kernel.calls.sendmmsg(this.#fd, this.#messagesAt + burst * MESSAGE_BYTES, count, kernel.MSG_DONTWAIT)
   }
 
   /** One peer's trouble is nobody else's: the rest goes on behind it. */

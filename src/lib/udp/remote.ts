@@ -7,6 +7,7 @@ const V4_BYTES = 16
 const V6_BYTES = 28
 const MAPPED_PREFIX = Buffer.from('00000000000000000000ffff', 'hex')
 const MAX_PORT = 65_535
+const noBurst = { burst: -1, turn: -1 }
 
 export type Family = 4 | 6
 
@@ -19,6 +20,9 @@ export type Remote = {
   readonly sockaddr: Buffer
   /** The same bytes, as a key for maps. */
   readonly key: string
+  /** For the one socket it belongs to: its burst in a turn of that socket's. */
+  burst: number
+  turn: number
 }
 
 /**
@@ -35,7 +39,7 @@ export function remoteAt (address: string, port: number, family: Family): Remote
   sockaddr.writeUInt16BE(port, 2)
   if (family === 4) v4Bytes(plain).copy(sockaddr, 4)
   else (isV4 ? Buffer.concat([MAPPED_PREFIX, v4Bytes(plain)]) : v6Bytes(plain)).copy(sockaddr, 8)
-  return { address: plain, port, sockaddr, key: sockaddr.toString('latin1') }
+  return { address: plain, port, sockaddr, key: sockaddr.toString('latin1'), ...noBurst }
 }
 
 /** Of what the system gave: `key` is a `sockaddr` as text. */
@@ -44,7 +48,7 @@ export function remoteFrom (key: string): Remote {
   const bytes = sockaddr.length === V4_BYTES ? sockaddr.subarray(4, 8) : sockaddr.subarray(8, 24)
   const mapped = bytes.length === 16 && bytes.subarray(0, 12).equals(MAPPED_PREFIX)
   const address = bytes.length === 4 ? bytes.join('.') : mapped ? bytes.subarray(12).join('.') : printV6(bytes)
-  return { address, port: sockaddr.readUInt16BE(2), sockaddr, key }
+  return { address, port: sockaddr.readUInt16BE(2), sockaddr, key, ...noBurst }
 }
 
 /** The family is in the machine's own byte order; BSD has the length before it. */

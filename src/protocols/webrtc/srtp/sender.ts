@@ -19,6 +19,9 @@ type Stream = { highest: number }
 export class SrtpSender implements Disposable {
   readonly #cipher: PacketCipher
   readonly #streams = new Map<number, Stream>()
+  /** The latest: mostly the next one's too. */
+  #ssrc: number | undefined
+  #stream: Stream | undefined
   #rtcpIndex = 0
   #out: Memory | undefined
 
@@ -46,11 +49,15 @@ export class SrtpSender implements Disposable {
     const memory = this.#roomIn(out, at, total)
     const ssrc = packet.readInt32BE(8)
     const sequence = packet[2]! << 8 | packet[3]!
-    const stream = this.#streams.get(ssrc)
+    const stream = ssrc === this.#ssrc ? this.#stream : this.#streams.get(ssrc)
     const index = stream === undefined ? sequence : guessIndex(stream.highest, sequence)
     if (index >= INDEX_LIMIT) throw new RangeError('an SSRC whose indexes are used up')
     if (stream === undefined) this.#begin(ssrc, index)
-    else if (index > stream.highest) stream.highest = index
+    else {
+      if (index > stream.highest) stream.highest = index
+      this.#ssrc = ssrc
+      this.#stream = stream
+    }
     out.set(packet, at)
     this.#cipher.sealRtp(memory, at, header, length, rolloverOf(index))
     return total
