@@ -155,7 +155,12 @@ export class App implements AsyncDisposable {
     const links = openLinks({ ...storage, bridge, transports, dialer, transcode, settings, clock })
     const webrtc = {
       bridge, transports, transcode, clock, settings,
-      authorize: (request: FastifyRequest, action: 'publish' | 'view', room: string) => auth.authorize(request, action, room)
+      authorize: async (request: FastifyRequest, action: 'publish' | 'view', room: string) => {
+        const principal = await auth.authorize(request, action, room)
+        // The operator is not counted. Everybody else is, by address: a thousand viewers may share one token.
+        if (principal.scopes.has('admin')) request.principal = principal
+        return principal
+      }
     }
     const webhooks = new Webhooks(storage.database, { vault: storage.vault, clock, guard: url => dialer.check(url, 'webhook') })
     const control = stack.use(await this.#openControl({

@@ -2,7 +2,7 @@
 // comes as JSON in the first argument; says each batch that is over, and waits for SIGUSR1.
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect, type Connected, type HttpEndpoint, streamOver, viewerOver } from './endpoint.ts'
+import { connect, type HttpEndpoint, streamOver, viewerOver } from './endpoint.ts'
 
 export type SessionsLoad = {
   readonly url: string
@@ -21,7 +21,6 @@ const MEDIA_WITHIN_MS = 10_000
 const LOOK_EVERY_MS = 20
 /** Of so many pairs one says no goodbye. */
 const VANISHING = 4
-const TRIES = 3
 
 const { url, headers, batches, pairs, atOnce } = JSON.parse(process.argv[2] ?? '{}') as SessionsLoad
 let opened = 0
@@ -31,11 +30,11 @@ async function pair (): Promise<void> {
   await using stack = new AsyncDisposableStack()
   const vanishes = opened % VANISHING === 0
   const leave = async (session: string): Promise<void> => { if (!vanishes) await fetch(session, { method: 'DELETE', headers }) }
-  const publisher = await open(`${url}/whip/${room}`, 'sendonly')
+  const publisher = await connect(`${url}/whip/${room}`, headers, 'sendonly')
   stack.use(publisher.peer)
   stack.defer(() => leave(publisher.session))
   stack.use(streamOver(publisher.peer, RATE, PACKET_BYTES))
-  const watching = await open(`${url}/whep/${room}`, 'recvonly')
+  const watching = await connect(`${url}/whep/${room}`, headers, 'recvonly')
   stack.use(watching.peer)
   stack.defer(() => leave(watching.session))
   const viewer = stack.use(viewerOver(watching.peer))
@@ -44,20 +43,8 @@ async function pair (): Promise<void> {
   }
 }
 
-/**
- * The server takes whoever comes from the address of one that vanished for that one, until it has noticed. With so many that vanish,
- * the system gives out their ports again now and then: another port helps.
- */
-async function open (where: string, direction: 'sendonly' | 'recvonly'): Promise<Connected> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await connect(where, headers, direction)
-    } catch (error) {
-      if (tries === TRIES) throw error
-    }
-  }
-}
-
+/** While nothing is going on, nothing else keeps this process. */
+const awake = setInterval(() => {}, 60_000)
 for (let batch = 1; batch <= batches; batch++) {
   let left = pairs
   await Promise.all(Array.from({ length: atOnce }, async () => { while (left-- > 0) await pair() }))
@@ -65,4 +52,5 @@ for (let batch = 1; batch <= batches; batch++) {
   console.log(JSON.stringify({ batch, sessions: opened * 2 }))
   await go
 }
+clearInterval(awake)
 process.exit(0)
