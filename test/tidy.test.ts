@@ -56,6 +56,13 @@ test('no two source files import each other in a circle', async () => {
   for (const file of files.keys()) visit(file, [])
 })
 
+/** Memory is written there without anybody's protection: see CONTRIBUTING.md. */
+const native = /^src\/(lib\/native|lib\/udp|protocols\/webrtc\/dtls)\//
+
+test('native code is called in three folders', async () => {
+  for (const [file, text] of await sources()) assert.ok(native.test(file) || !/from 'koffi'|\('koffi'\)/.test(text), `${file} may not call native code`)
+})
+
 test(`no file is longer than ${MAX_LINES} lines`, async () => {
   for (const [file, text] of await sources('{src,test,bench,scripts,console}/**/*.{ts,tsx,mjs}')) {
     if (file.includes('node_modules') || file.includes('/dist/') || generated.test(file)) continue

@@ -25,46 +25,46 @@ export const defaultHistoryLimits: HistoryLimits = { packets: 1024, ms: 2000, re
 /** Packets there is room for at first: a second of sound. */
 const FIRST_CAPACITY = 64
 
+/** Words of a slot: what belongs to one packet lies together, in one line of the processor's cache. */
+const WORDS = 4
+const Word = { sequenceAndFrame: 0, number: 1, timestamp: 2, sentAt: 3 } as const
+
 /** Slots for so many packets, by the last bits of their sequence numbers. A viewer of 400 packets a second has a thousand: what most never need is made when it is. */
 class Ring {
   readonly mask: number
   readonly packets: (RtpPacket | undefined)[]
-  readonly sequenceNumbers: Uint16Array
-  readonly timestamps: Uint32Array
-  readonly frameNumbers: Uint16Array
-  readonly numbers: Uint16Array
-  /** Milliseconds, whole ones, of which the last 32 bits suffice. */
-  readonly sentAt: Uint32Array
   /** Milliseconds; undefined while nothing was sent again. */
   resentAt: Float64Array | undefined
+  readonly #words: Uint32Array
 
   constructor (capacity: number) {
     this.mask = capacity - 1
     this.packets = Array.from({ length: capacity })
-    this.sequenceNumbers = new Uint16Array(capacity)
-    this.timestamps = new Uint32Array(capacity)
-    this.frameNumbers = new Uint16Array(capacity)
-    this.numbers = new Uint16Array(capacity)
-    this.sentAt = new Uint32Array(capacity)
+    this.#words = new Uint32Array(capacity * WORDS)
   }
 
   put ({ packet, sequenceNumber, timestamp, frameNumber, number }: SentPacket, sentAt: number): void {
     const slot = sequenceNumber & this.mask
+    const at = slot * WORDS
     this.packets[slot] = packet
-    this.sequenceNumbers[slot] = sequenceNumber
-    this.timestamps[slot] = timestamp
-    this.frameNumbers[slot] = frameNumber
-    this.numbers[slot] = number
-    this.sentAt[slot] = sentAt
+    this.#words[at + Word.sequenceAndFrame] = sequenceNumber | frameNumber << 16
+    this.#words[at + Word.number] = number
+    this.#words[at + Word.timestamp] = timestamp
+    this.#words[at + Word.sentAt] = sentAt
     if (this.resentAt) this.resentAt[slot] = -Infinity
   }
 
+  sequenceNumberIn (slot: number): number { return this.#words[slot * WORDS + Word.sequenceAndFrame]! & 0xffff }
+  /** Whole milliseconds, of which the last 32 bits suffice. */
+  sentAt (slot: number): number { return this.#words[slot * WORDS + Word.sentAt]! }
   /** How long ago the packet in a slot was sent. */
-  age (slot: number, now: number): number { return (now - this.sentAt[slot]!) >>> 0 }
+  age (slot: number, now: number): number { return (now - this.sentAt(slot)) >>> 0 }
 
   at (slot: number): SentPacket | undefined {
     const packet = this.packets[slot]
-    return packet && { packet, sequenceNumber: this.sequenceNumbers[slot]!, timestamp: this.timestamps[slot]!, frameNumber: this.frameNumbers[slot]!, number: this.numbers[slot]! }
+    const at = slot * WORDS
+    const numbers = this.#words[at + Word.sequenceAndFrame]!
+    return packet && { packet, sequenceNumber: numbers & 0xffff, timestamp: this.#words[at + Word.timestamp]!, frameNumber: numbers >>> 16, number: this.#words[at + Word.number]! }
   }
 }
 
@@ -103,21 +103,20 @@ export class PacketHistory {
 
   /** As `take`, but for no one who asked: as often as wanted. */
   peek (sequenceNumber: number, now: number): SentPacket | undefined {
-    const { mask, sequenceNumbers } = this.#ring
-    const slot = sequenceNumber & mask
-    return sequenceNumbers[slot] === sequenceNumber && this.#ring.age(slot, now) <= this.#limits.ms ? this.#ring.at(slot) : undefined
+    const slot = sequenceNumber & this.#ring.mask
+    return this.#ring.sequenceNumberIn(slot) === sequenceNumber && this.#ring.age(slot, now) <= this.#limits.ms ? this.#ring.at(slot) : undefined
   }
 
   clear (): void { this.#ring.packets.fill(undefined) }
 
   #grow (): void {
-    const { mask, sentAt, resentAt } = this.#ring
+    const { mask, resentAt } = this.#ring
     const bigger = new Ring(2 * (mask + 1))
     if (resentAt) bigger.resentAt = new Float64Array(2 * (mask + 1)).fill(-Infinity)
     for (let slot = 0; slot <= mask; slot++) {
       const sent = this.#ring.at(slot)
       if (!sent) continue
-      bigger.put(sent, sentAt[slot]!)
+      bigger.put(sent, this.#ring.sentAt(slot))
       if (bigger.resentAt) bigger.resentAt[sent.sequenceNumber & bigger.mask] = resentAt![slot]!
     }
     this.#ring = bigger
