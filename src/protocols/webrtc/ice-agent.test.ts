@@ -29,13 +29,13 @@ class FakePath implements Path {
 
 function agent (role: IceAgentOptions['role'] = 'controlled', remote: IceCredentials | undefined = peer) {
   const clock = new ManualClock()
-  const log = { selected: [] as number[], names: new Set<string>(), forgotten: [] as number[], lost: 0 }
+  const log = { selected: [] as number[], names: new Set<string>(), forgotten: [] as number[], lost: 0, how: '' }
   const ice = new IceAgent({
     role, remote, clock,
     selected: ({ path }) => log.selected.push(path.port),
     named: (ufrag, ours) => { if (ours) log.names.add(ufrag); else log.names.delete(ufrag) },
     forgotten: ({ path }) => log.forgotten.push(path.port),
-    lost: () => { log.lost++ }
+    lost: how => { log.lost++; log.how = how }
   })
   /** A check of the peer's, at a path. */
   const check = (path: Path, fields: Partial<StunBinding> = {}, local = ice.local, remoteOne = peer, pwd = local.pwd): Spot | undefined => {
@@ -147,10 +147,26 @@ test('a peer that falls silent is asked each second from 12 s on, and is lost af
   it.pass(7000)
   assert.equal(it.log.lost, 0)
   it.pass(10_000)
-  assert.equal(it.log.lost, 1, 'once')
+  assert.deepEqual([it.log.lost, it.log.how], [1, 'failed'], 'once')
   const last = path.sent.length
   it.pass(10_000)
   assert.equal(path.sent.length, last, 'and is asked no more')
+})
+
+test('a peer of whom a goodbye was heard is asked at once, and has left when it does not answer within 2 s', () => {
+  using it = agent()
+  const path = new FakePath(1)
+  it.check(path, { useCandidate: true })
+  it.ice.doubt()
+  assert.equal(path.all('request').length, 1)
+  it.answer(path)
+  it.pass(4000)
+  assert.equal(it.log.lost, 0, 'it was somebody else’s')
+  it.ice.doubt()
+  it.pass(1500)
+  assert.equal(it.log.lost, 0)
+  it.pass(500)
+  assert.deepEqual([it.log.lost, it.log.how], [1, 'left'])
 })
 
 test('consent is only what answers our own question, signed, from where it was asked', () => {

@@ -12,6 +12,8 @@ const CONSENT_MS = 30_000
 /** Chromium, once its checks were not answered for 15 s, sends nothing and takes nothing until it is asked itself: so a silent peer is asked more often. */
 const SILENT_MS = 12_000
 const SILENT_EVERY_MS = 1_000
+/** A peer that seems to have said goodbye is asked at once, and has gone when it has not answered in this time (ms). */
+const DOUBT_MS = 2_000
 /** A peer that is heard from elsewhere, and no longer from where it was for this long, has moved. */
 const MOVED_MS = 5_000
 /** Addresses a peer may send from at once: its networks, in two IP versions. */
@@ -50,8 +52,8 @@ export type IceAgentOptions = {
   readonly named: (ufrag: string, ours: boolean) => void
   /** Nothing that comes from there is this peer's any more. */
   readonly forgotten: (spot: Spot) => void
-  /** Once: the peer's consent has expired. */
-  readonly lost: () => void
+  /** Once: the peer has withdrawn its consent (`left`), or has not renewed it (`failed`). */
+  readonly lost: (how: 'left' | 'failed') => void
 }
 
 /**
@@ -72,6 +74,7 @@ export class IceAgent implements Disposable {
   #selected: Spot | undefined
   #consentAt = 0
   #askAt = 0
+  #doubtedAt: number | undefined
   #opening: Disposable | undefined
   #over = false
 
@@ -134,8 +137,10 @@ export class IceAgent implements Disposable {
     this.#checks.delete(id)
     const spot = this.#spots.get(path.key)
     if (spot) spot.heardAt = this.#options.clock.now()
-    if (spot && spot === this.#selected) this.#consentAt = spot.heardAt
-    else if (this.#options.role === 'controlling') return this.#selected ? undefined : this.#takeNews(check, credentials)
+    if (spot && spot === this.#selected) {
+      this.#consentAt = spot.heardAt
+      this.#doubtedAt = undefined
+    } else if (this.#options.role === 'controlling') return this.#selected ? undefined : this.#takeNews(check, credentials)
     else if (spot && this.#prefers(spot)) return this.#select(spot)
     return undefined
   }
@@ -154,12 +159,21 @@ export class IceAgent implements Disposable {
     const now = this.#options.clock.now()
     if (spot.active) spot.heardAt = now
     spot.active = false
-    if (now - this.#consentAt >= CONSENT_MS) {
+    const isGone = this.#doubtedAt !== undefined && now - this.#doubtedAt >= DOUBT_MS
+    if (isGone || now - this.#consentAt >= CONSENT_MS) {
       this.#over = true
-      this.#options.lost()
-    } else if (now >= this.#askAt) {
+      this.#options.lost(isGone ? 'left' : 'failed')
+    } else if (now >= this.#askAt || this.#doubtedAt !== undefined) {
       this.#ask(spot, now)
     }
+  }
+
+  /** Somebody has said, in the peer's place or not, that it is leaving. Who is still there answers. */
+  doubt (): void {
+    const now = this.#options.clock.now()
+    if (this.#doubtedAt !== undefined || !this.#selected || this.#over) return
+    this.#doubtedAt = now
+    this.#ask(this.#selected, now)
   }
 
   /** Somebody else is heard there. */

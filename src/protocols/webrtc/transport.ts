@@ -81,7 +81,7 @@ export class Transport implements AsyncDisposable {
       named: (ufrag, ours) => registry.name(ufrag, ours ? this : undefined),
       forgotten: spot => registry.forget(spot),
       selected: spot => this.#select(spot),
-      lost: () => this.#end('failed')
+      lost: how => this.#end(how)
     })
   }
 
@@ -165,6 +165,7 @@ export class Transport implements AsyncDisposable {
       context: this.#options.dtls, role: this.#opens ? 'client' : 'server', fingerprint, clock: this.#options.clock,
       send: datagram => { if (this.#path) sendOn(this.#path, datagram) },
       connected: keys => this.#connect(keys),
+      alerted: () => this.#ice.doubt(),
       ended: how => this.#end(how)
     })
   }

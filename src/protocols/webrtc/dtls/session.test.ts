@@ -10,7 +10,7 @@ import { createCertificate } from './certificate.ts'
 import { DtlsContext } from './context.ts'
 import { type DtlsKeys, DtlsSession } from './session.ts'
 
-type Side = { session: DtlsSession, keys: DtlsKeys | undefined, ended: string | undefined, sent: Buffer[] }
+type Side = { session: DtlsSession, keys: DtlsKeys | undefined, material: Buffer | undefined, ended: string | undefined, alerts: number, sent: Buffer[] }
 type Loss = (from: 'client' | 'server', count: number) => boolean
 
 /** A client and a server, and a network between them that loses what it is told to. */
@@ -21,7 +21,7 @@ function pair ({ loses = () => false, clientExpects, clock = systemClock, keep =
     const other = role === 'client' ? 'server' : 'client'
     const value = (role === 'client' ? clientExpects : undefined) ?? contexts[other].fingerprint.value
     const side: Side = sides[role] = {
-      keys: undefined, ended: undefined, sent: [],
+      keys: undefined, material: undefined, ended: undefined, alerts: 0, sent: [],
       session: new DtlsSession({
         context: contexts[role], role, clock, fingerprint: { algorithm: 'sha-256', value },
         send: datagram => {
@@ -29,7 +29,8 @@ function pair ({ loses = () => false, clientExpects, clock = systemClock, keep =
           keep.push(bytes)
           if (!loses(role, side.sent.push(bytes))) setImmediate(() => sides[other].session.take(bytes))
         },
-        connected: keys => { side.keys = keys },
+        connected: keys => { side.keys = keys; side.material = keys.exported(56) },
+        alerted: () => { side.alerts++ },
         ended: how => { side.ended = how }
       })
     }
@@ -50,7 +51,7 @@ test('two sides agree on keys and on the fastest way to use them', async () => {
   link.client.session.start()
   await bothConnected(link)
   assert.deepEqual([link.client.keys!.profileId, link.server.keys!.profileId], [7, 7])
-  assert.deepEqual(link.client.keys!.exported(56), link.server.keys!.exported(56))
+  assert.deepEqual(link.client.material, link.server.material)
   assert.ok(link.client.sent.every(({ length }) => length <= 1200))
 })
 
@@ -62,6 +63,15 @@ test('one that closes is heard by the other', async () => {
   await until('the goodbye', () => link.server.ended === 'left')
   link.client.session.take(Buffer.from('after the end'))
   assert.equal(link.client.ended, undefined)
+})
+
+test('a client keeps nothing of the connection but its own goodbye, and hears that there was one of the server’s', async () => {
+  using link = pair()
+  link.client.session.start()
+  await bothConnected(link)
+  link.server.session.close()
+  await until('the goodbye', () => link.client.alerts === 1)
+  assert.equal(link.client.ended, undefined, 'whether it was the server’s is for others to find out')
 })
 
 const losses: [string, Loss][] = [
@@ -115,7 +125,7 @@ test('damaged handshakes end the connection at most', async () => {
   const seen = new Set<string | undefined>()
   for (const [i, bytes] of [...mutated(flight, { count: 600, seed: 6 })].entries()) {
     let ended: string | undefined
-    using session = new DtlsSession({ context, role: i % 2 ? 'client' : 'server', clock: systemClock, fingerprint: context.fingerprint, send: () => {}, connected: () => assert.fail('connected'), ended: how => { ended = how } })
+    using session = new DtlsSession({ context, role: i % 2 ? 'client' : 'server', clock: systemClock, fingerprint: context.fingerprint, send: () => {}, connected: () => assert.fail('connected'), alerted: () => {}, ended: how => { ended = how } })
     session.start()
     session.take(bytes)
     seen.add(ended)
@@ -127,7 +137,7 @@ test('damaged handshakes end the connection at most', async () => {
 test('a fingerprint that cannot be compared is refused', () => {
   using context = new DtlsContext()
   for (const [algorithm, value] of [['md5', 'AB:CD'], ['sha-256', 'AB:CD']] as const) {
-    const make = () => new DtlsSession({ context, role: 'client', clock: systemClock, fingerprint: { algorithm, value }, send: () => {}, connected: () => {}, ended: () => {} })
+    const make = () => new DtlsSession({ context, role: 'client', clock: systemClock, fingerprint: { algorithm, value }, send: () => {}, connected: () => {}, alerted: () => {}, ended: () => {} })
     assert.throws(make, (error: unknown) => error instanceof AppError && error.code === 'unprocessable_sdp')
   }
 })

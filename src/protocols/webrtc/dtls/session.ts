@@ -13,6 +13,8 @@ const MAX_DATAGRAM_BYTES = 2 ** 14
 const FIRST_TIMEOUT_US = 100_000
 const MAX_TIMEOUT_US = 3_000_000
 const TIMEVAL_BYTES = 16
+/** RFC 6347 section 4.1: the first byte of a record that holds an alert. */
+const ALERT = 21
 /** RFC 5764 section 4.2. */
 const LABEL = 'EXTRACTOR-dtls_srtp'
 const MAX_DIGEST_BYTES = 64
@@ -35,13 +37,19 @@ export type DtlsOptions = {
   readonly fingerprint: Fingerprint
   readonly clock: Clock
   readonly send: (datagram: Buffer) => void
-  /** The handshake is over, and the peer is who it says. The keys can be had as long as this runs. */
+  /** The handshake is over, and the peer is who it says. The keys can be had until this returns. */
   readonly connected: (keys: DtlsKeys) => void
+  /** Something that looks like a goodbye has come. Who it is from has to be found out otherwise. */
+  readonly alerted: () => void
   /** Once: `left` when the peer said goodbye, `failed` when the handshake did, or it was somebody else. */
   readonly ended: (how: 'left' | 'failed') => void
 }
 
-/** One DTLS connection, of which the handshake is wanted and nothing else (RFC 5764). Datagrams in, datagrams out. */
+/**
+ * One DTLS connection, of which the handshake is wanted and nothing else (RFC 5764). Datagrams in, datagrams out. A client's is over for good
+ * when it is over, and OpenSSL's 80 KiB go with it: our goodbye is written in advance, and the peer's is recognized by its kind. A server keeps
+ * them, since its last flight may be asked for again.
+ */
 export class DtlsSession implements Disposable {
   readonly #options: DtlsOptions
   readonly #expected: { readonly hash: string, readonly digest: Buffer }
@@ -50,6 +58,8 @@ export class DtlsSession implements Disposable {
   readonly #out: Pointer
   #state: 'new' | 'handshake' | 'connected' | 'ended' = 'new'
   #timer: Disposable | undefined
+  /** What a client has to say at the end. */
+  #goodbye: Buffer | undefined
 
   /** @throws AppError `unprocessable_sdp` for a fingerprint that cannot be compared */
   constructor (options: DtlsOptions) {
@@ -77,6 +87,7 @@ export class DtlsSession implements Disposable {
 
   /** A datagram of the peer's. What is no DTLS, or not the peer's, changes nothing. */
   take (datagram: Buffer): void {
+    if (this.#goodbye && datagram[0] === ALERT) this.#options.alerted()
     if (this.#ssl === undefined || this.#state === 'ended' || datagram.length > MAX_DATAGRAM_BYTES) return
     openssl().BIO_write(this.#in, datagram, datagram.length)
     if (this.#state === 'new') this.start()
@@ -86,7 +97,8 @@ export class DtlsSession implements Disposable {
 
   /** Says goodbye to a peer that is connected. */
   close (): void {
-    if (this.#ssl !== undefined && this.#state === 'connected') {
+    if (this.#goodbye) this.#options.send(this.#goodbye)
+    else if (this.#ssl !== undefined && this.#state === 'connected') {
       openssl().SSL_shutdown(this.#ssl)
       this.#flush()
     }
@@ -95,7 +107,12 @@ export class DtlsSession implements Disposable {
 
   [Symbol.dispose] (): void {
     this.#state = 'ended'
+    this.#goodbye = undefined
     this.#timer?.[Symbol.dispose]()
+    this.#free()
+  }
+
+  #free (): void {
     if (this.#ssl === undefined) return
     const ssl = openssl()
     ssl.SSL_free(this.#ssl) // With both buffers.
@@ -121,7 +138,17 @@ export class DtlsSession implements Disposable {
     if (profile === null || !this.#isExpected()) { this.#end('failed'); return }
     this.#state = 'connected'
     this.#options.connected({ profileId: profileIdAt(profile), exported: bytes => this.#export(bytes) })
-    if (this.#ssl !== undefined) this.#read() // What came in the same datagram.
+    if (this.#ssl !== undefined && this.#options.role === 'server') this.#read() // What came in the same datagram.
+    else if (this.#ssl !== undefined) this.#finish()
+  }
+
+  /** The server has answered our last flight: it asks for nothing any more. */
+  #finish (): void {
+    const ssl = openssl()
+    ssl.SSL_shutdown(this.#ssl!)
+    const length = ssl.BIO_read(this.#out, scratch, scratch.length)
+    this.#goodbye = Buffer.from(scratch.subarray(0, Math.max(0, length)))
+    this.#free()
   }
 
   #isExpected (): boolean {
