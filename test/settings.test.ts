@@ -14,6 +14,7 @@ import { openLog } from '../src/run.ts'
 import { freePort } from './support/service.ts'
 import { prefill, temporaryFolder } from './support/stores.ts'
 import { testCertificate } from './support/test-certificate.ts'
+import { until } from './support/until.ts'
 
 /** The same object, that notes the full path of every leaf somebody looks at. */
 function watched<T extends object> (object: T, seen: Set<string>, at = ''): T {
@@ -46,7 +47,7 @@ async function readByARunningService (): Promise<Set<string>> {
     ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
     DATA_DIR: folder.path, TLS_CERT_FILE: cert, TLS_KEY_FILE: key, JWT_SECRET: 'a-secret-of-at-least-thirty-two-bytes', ENABLE_SSO: 'true', OIDC_ISSUER: 'https://sso.example',
     OIDC_CLIENT_ID: 'auralink', PUBLIC_URL: 'https://bridge.example', DASHBOARD_SERVICE_URL: dashboard.url, REDIS_HOST: '127.0.0.1',
-    AURALINK_ADMIN_API_KEY: API_KEY
+    AURALINK_ADMIN_API_KEY: API_KEY, OUTBOUND_ALLOW_PRIVATE: '127.0.0.1:9'
   }
   const cli = commandLine([])
   const sources = { argv: cli, env }
@@ -62,6 +63,8 @@ async function readByARunningService (): Promise<Set<string>> {
     const post = async (where: string, body: object): Promise<Response> =>
       fetch(`http://127.0.0.1:${http}/api/v1/${where}`, { method: 'POST', headers, body: JSON.stringify(body) })
     assert.equal((await post('recordings', { room: 'demo' })).status, 201)
+    assert.equal((await post('webhooks', { url: 'https://127.0.0.1:9/' })).status, 201)
+    await until('webhooks to be looked after', () => seen.has('webhooks.concurrency'))
     const { key } = await (await post('api-keys', { name: 'limited', scopes: ['rooms'] })).json() as { key: string }
     assert.equal((await fetch(`http://127.0.0.1:${http}/api/v1/sessions`, { headers: { 'x-auralink-api-key': key } })).status, 200)
     const { token } = await (await post('tokens', { scopes: ['view'], room: 'demo' })).json() as { token: string }
