@@ -149,7 +149,7 @@ export class App implements AsyncDisposable {
     const { auth, keyFile, isFirstRun } = await openAccess({ config, database: storage.database, clock, log, fetch: (url, init) => dialer.fetch('service')(url, init) })
     const pools = poolsOf(storage)
     const metrics = stack.use(new Metrics({
-      bridge, totals, pools, refusals: auth.refusals, ready: () => dependencies.ready, workers: () => workerFigures(workers), journalDepth: () => storage.journal.depth
+      bridge, totals, pools, refusals: auth.refusals, ready: () => dependencies.ready, workers: () => workerFigures(workers), journalDepth: () => storage.journal.depth, datagramsDropped: () => transports.dropped
     }))
     const settings = this.#webrtcSettings()
     const links = openLinks({ ...storage, bridge, transports, dialer, transcode, settings, clock })

@@ -17,6 +17,8 @@ export type MetricSources = {
   readonly workers?: () => { workers: number, transcodes: number, restarts: number }
   /** Changes not yet in the database. */
   readonly journalDepth?: () => number
+  /** Datagrams of WebRTC that the system did not take from us. */
+  readonly datagramsDropped?: () => number
   /** Bytes before over bytes after; 0 while nothing is compressed. */
   readonly aicCompressionRatio?: () => number
 }
@@ -133,7 +135,7 @@ export class Metrics implements Disposable {
     this.#counters('auralink_participants_joined_total', 'Participants that came', [], () => [[{}, totals.participantsJoined]])
   }
 
-  #platform ({ pools, workers, journalDepth, refusals }: MetricSources): void {
+  #platform ({ pools, workers, journalDepth, datagramsDropped, refusals }: MetricSources): void {
     this.#gauge('auralink_database_pool_idle', 'Database connections at rest', () => pools?.database?.().idle ?? 0)
     this.#gauge('auralink_redis_pool_idle', 'Redis connections at rest', () => pools?.redis?.().idle ?? 0)
     this.#gauge('auralink_media_workers', 'Media workers running', () => workers?.().workers ?? 0)
@@ -141,6 +143,7 @@ export class Metrics implements Disposable {
     this.#counters('auralink_worker_restarts_total', 'Media workers replaced after a crash or a hang', [],
       () => [[{}, workers?.().restarts ?? 0]])
     this.#gauge('auralink_journal_depth', 'Changes not yet in the database', () => journalDepth?.() ?? 0)
+    this.#counters('auralink_media_datagrams_dropped_total', 'Datagrams of WebRTC that the system did not take: its buffer was full, or there was no way', [], () => [[{}, datagramsDropped?.() ?? 0]])
     this.#counters('auralink_auth_refusals_total', 'Requests not let in', ['reason'],
       () => [...refusals?.counts ?? []].map(([reason, times]) => [{ reason }, times]))
   }

@@ -42,9 +42,11 @@ export class BatchedSocket implements UdpSocket {
   get dropped (): number { return this.#outbox.dropped }
   remote (address: string, port: number): Remote { return remoteAt(address, port, this.#family) }
   reaches (address: string): boolean { return this.#family === 6 || !address.includes(':') }
-  reserve (): number { return this.#outbox.reserve() }
+  /** Once it is closed, its number may be another file's: nothing is sent any more. */
+  reserve (): number { return this.#closed ? 0 : this.#outbox.reserve() }
 
   commit (to: Remote, length: number): void {
+    if (this.#closed) return
     this.#outbox.commit(to, length)
     if (this.#flushes) return
     this.#flushes = true
@@ -62,7 +64,6 @@ export class BatchedSocket implements UdpSocket {
     this.#closed = true
     this.#poll.close()
     kernel.calls.close(this.#fd)
-    this.#outbox[Symbol.dispose]()
   }
 
   /** Answers to what was read leave with it. */

@@ -1,4 +1,4 @@
-import { kernel, systemError } from './kernel.ts'
+import { kernel } from './kernel.ts'
 import { allocate } from './native-memory.ts'
 import { SLOT_BYTES } from './socket.ts'
 
@@ -30,7 +30,7 @@ class Inbox {
     }
   }
 
-  /** Hands over what has come. @throws what `take` throws, once the rest has been handed over */
+  /** Hands over what has come. */
   read (fd: number, take: (bytes: Buffer, key: string) => void): void {
     for (let batches = 0; batches < MAX_BATCHES; batches++) {
       const count = this.#receive(fd)
@@ -41,11 +41,8 @@ class Inbox {
 
   #receive (fd: number): number {
     for (let i = 0; i < BATCH; i++) this.#messages.writeUInt32LE(NAME_BYTES, i * MESSAGE_BYTES + 8)
-    const count = kernel.calls.recvmmsg(fd, this.#messages, BATCH, kernel.MSG_DONTWAIT, null)
-    if (count >= 0) return count
-    const errno = kernel.errno()
-    if (errno === kernel.EAGAIN || errno === kernel.EINTR) return 0
-    throw systemError('recvmmsg', errno)
+    // An error is that nothing is there, or the news of a datagram that could not be delivered: the next read goes on behind it.
+    return Math.max(0, kernel.calls.recvmmsg(fd, this.#messages, BATCH, kernel.MSG_DONTWAIT, null))
   }
 
   #hand (i: number, take: (bytes: Buffer, key: string) => void): void {

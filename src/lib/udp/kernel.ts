@@ -4,7 +4,7 @@ import { getSystemErrorMap } from 'node:util'
 /** Of Linux, on 64 bits. */
 const constants = {
   AF_INET: 2, AF_INET6: 10, SOCK_DGRAM: 2, SOCK_NONBLOCK: 0x800, SOCK_CLOEXEC: 0x80000, SOL_SOCKET: 1, SO_SNDBUF: 7, SO_RCVBUF: 8, SO_SNDBUFFORCE: 32, SO_RCVBUFFORCE: 33,
-  IPPROTO_IPV6: 41, IPV6_V6ONLY: 26, MSG_DONTWAIT: 0x40, EINTR: 4, EIO: 5, EAGAIN: 11, EINVAL: 22, EMSGSIZE: 90
+  IPPROTO_IPV6: 41, IPV6_V6ONLY: 26, MSG_DONTWAIT: 0x40, EINTR: 4, EIO: 5, EINVAL: 22, EMSGSIZE: 90
 } as const
 
 /** The system calls that Node has no way to make. Errors are negative results, with `errno`. */

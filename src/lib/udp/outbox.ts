@@ -24,7 +24,7 @@ const MAX_SEGMENT_BYTES = 1452
  * Sends what was printed in its slots in few system calls (`sendmmsg`), and what goes to one peer in one burst, which the kernel
  * cuts into datagrams (UDP_SEGMENT): that is where most of the cost of a datagram is saved.
  */
-export class Outbox implements Disposable {
+export class Outbox {
   /** Datagrams the system did not take. */
   dropped = 0
   readonly #fd: number
@@ -166,13 +166,9 @@ export class Outbox implements Disposable {
       if (this.#send(burst, 1) !== 1) this.dropped++
     }
   }
-
-  [Symbol.dispose] (): void {
-    for (const memory of [this.#slots, this.#messages, this.#names, this.#vectors, this.#controls]) memory[Symbol.dispose]()
-  }
 }
 
-const wordsOf = ({ bytes }: NativeMemory): BigUint64Array => new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8)
+const wordsOf = ({ bytes }: NativeMemory): BigUint64Array => new BigUint64Array(bytes.buffer)
 
 /** Of its parts, made once: sums of BigInts are made on the heap. */
 const addresses = ({ address, bytes }: NativeMemory, size: number): BigUint64Array => BigUint64Array.from({ length: bytes.length / size }, (_, i) => address + BigInt(i * size))

@@ -83,6 +83,20 @@ for (const [way, open] of ways) {
   })
 }
 
+test('what is committed after closing goes nowhere, and harms nobody', async () => {
+  const socket = await openUdp({ port: 0, address: '127.0.0.1', take: () => {} })
+  using peer = await listener('127.0.0.1')
+  const to = socket.remote('127.0.0.1', peer.port)
+  await socket[Symbol.asyncDispose]()
+  for (let i = 0; i < 300; i++) send(socket, to, Buffer.from('after the end'))
+  socket.flush()
+  await socket[Symbol.asyncDispose]()
+  await using another = await openUdp({ port: 0, address: '127.0.0.1', take: () => {} })
+  send(another, another.remote('127.0.0.1', peer.port), Buffer.from('another'))
+  await until('the other one’s', () => peer.came.length > 0)
+  assert.deepEqual(peer.came.map(String), ['another'])
+})
+
 test('what was committed before closing leaves', async () => {
   const socket = await openUdp({ port: 0, address: '127.0.0.1', take: () => {} })
   using peer = await listener('127.0.0.1')

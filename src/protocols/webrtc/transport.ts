@@ -11,6 +11,9 @@ import type { SrtpReceiver } from './srtp/receiver.ts'
 import type { SrtpSender } from './srtp/sender.ts'
 import { openSrtp } from './srtp/session.ts'
 
+/** What a packet may have before it is encrypted (bytes): more than crosses a network in one piece. */
+const MAX_PACKET_BYTES = 2048
+
 export type TransportState = 'connecting' | 'connected' | 'ended'
 
 /** Why a transport ended: we closed it, the peer closed DTLS, or ICE or DTLS failed (consent lost, wrong fingerprint). */
@@ -119,11 +122,11 @@ export class Transport implements AsyncDisposable {
 
   /**
    * Sends one RTP or RTCP packet. The bytes are copied before this returns.
-   * @returns false when it could not be sent: not connected
+   * @returns false when it could not be sent: not connected, or too large
    */
   send (bytes: Buffer): boolean {
     const path = this.#path
-    if (!this.#sender || !path) return false
+    if (!this.#sender || !path || bytes.length > MAX_PACKET_BYTES) return false
     path.commit(this.#sender.protect(bytes, path.memory, path.reserve()))
     return true
   }
