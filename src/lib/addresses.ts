@@ -77,6 +77,21 @@ export function parseAllowance (entry: string): Allowance | undefined {
   return HOST.test(name) && bits === undefined && !/^[\d.]+$/.test(name) ? { host: hostName(name), range: undefined, port } : undefined
 }
 
+/** Without the prefix under which a socket for both IP versions shows IPv4 (RFC 3493 section 3.7). */
+export const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/, '')
+
+/** In the order of the network: 4 bytes or 16. @param address one that is valid; a zone is left out */
+export function addressBytes (address: string): Buffer {
+  if (isIPv4(address)) return v4Bytes(address)
+  const plain = address.replace(/%.*$/, '')
+  const embedded = /:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1]
+  const text = embedded === undefined ? plain : plain.slice(0, -embedded.length) + v4Bytes(embedded).toString('hex').replace(/^(....)/, '$1:')
+  const [head = '', tail = ''] = text.split('::').map(part => part.split(':').filter(Boolean).map(word => word.padStart(4, '0')).join(''))
+  return Buffer.from(head + '0'.repeat(32 - head.length - tail.length) + tail, 'hex')
+}
+
+const v4Bytes = (address: string): Buffer => Buffer.from(address.split('.').map(Number))
+
 /** As URLs write it: `203.0.113.7:10000`, `[2001:db8::7]:10000`. */
 export const endpointOf = (address: string, port: number): string => address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 

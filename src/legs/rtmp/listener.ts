@@ -2,6 +2,7 @@ import { addAbortListener, once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
+import { plainAddress } from '../../lib/addresses.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError, ProtocolError } from '../../lib/errors.ts'
 import { type Logger, Tally } from '../../lib/log.ts'
@@ -102,7 +103,7 @@ export class RtmpListener implements AsyncDisposable {
   }
 
   #accept (socket: Socket): void {
-    const address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '')
+    const address = plainAddress(socket.remoteAddress ?? '')
     const pass = this.#doorman.enter(address)
     if (typeof pass === 'string') {
       this.refused.addresses++

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import { addressBytes } from '../addresses.ts'
 
 /** AF_INET6, as the platform's sockets have it. */
 const AF_INET = 2
@@ -37,8 +38,9 @@ export function remoteAt (address: string, port: number, family: Family): Remote
   const sockaddr = Buffer.alloc(family === 4 ? V4_BYTES : V6_BYTES)
   writeFamily(sockaddr, family)
   sockaddr.writeUInt16BE(port, 2)
-  if (family === 4) v4Bytes(plain).copy(sockaddr, 4)
-  else (isV4 ? Buffer.concat([MAPPED_PREFIX, v4Bytes(plain)]) : v6Bytes(plain)).copy(sockaddr, 8)
+  const bytes = addressBytes(plain)
+  if (family === 4) bytes.copy(sockaddr, 4)
+  else (isV4 ? Buffer.concat([MAPPED_PREFIX, bytes]) : bytes).copy(sockaddr, 8)
   return { address: plain, port, sockaddr, key: sockaddr.toString('latin1'), ...noBurst }
 }
 
@@ -56,15 +58,6 @@ function writeFamily (sockaddr: Buffer, family: Family): void {
   const value = family === 4 ? AF_INET : AF_INET6
   if (process.platform === 'darwin') sockaddr.set([sockaddr.length, value])
   else sockaddr.writeUInt16LE(value, 0)
-}
-
-const v4Bytes = (address: string): Buffer => Buffer.from(address.split('.').map(Number))
-
-function v6Bytes (address: string): Buffer {
-  const embedded = /:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1]
-  const text = embedded === undefined ? address : address.slice(0, -embedded.length) + v4Bytes(embedded).toString('hex').replace(/^(....)/, '$1:')
-  const [head = '', tail = ''] = text.split('::').map(part => part.split(':').filter(Boolean).map(word => word.padStart(4, '0')).join(''))
-  return Buffer.from(head + '0'.repeat(32 - head.length - tail.length) + tail, 'hex')
 }
 
 /** As RFC 5952 wants it, which is how URLs have it. */

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { isIPv4 } from 'node:net'
 import { crc32 } from 'node:zlib'
+import { addressBytes } from '../../lib/addresses.ts'
 import { ByteReader, ByteWriter } from '../../lib/bytes.ts'
 import { ProtocolError } from '../../lib/errors.ts'
 
@@ -102,12 +102,6 @@ function writeMapped (writer: ByteWriter, { address, port }: TransportAddress, m
 }
 
 const masked = (bytes: Buffer, mask: Buffer): Buffer => Buffer.from(bytes.map((byte, i) => byte ^ mask[i]!))
-
-function addressBytes (address: string): Buffer {
-  if (isIPv4(address)) return Buffer.from(address.split('.').map(Number))
-  const [head = '', tail = ''] = address.replace(/%.*$/, '').split('::').map(part => part.split(':').filter(Boolean).map(word => word.padStart(4, '0')).join(''))
-  return Buffer.from(head + '0'.repeat(32 - head.length - tail.length) + tail, 'hex')
-}
 
 /** Whether the sender knows the password (MESSAGE-INTEGRITY, RFC 8489 section 14.5). */
 export function isSigned (bytes: Buffer, password: string): boolean {

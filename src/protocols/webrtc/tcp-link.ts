@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Clock } from '../../lib/clock.ts'
-import { endpointOf } from '../../lib/addresses.ts'
+import { endpointOf, plainAddress } from '../../lib/addresses.ts'
 import { ProtocolError } from '../../lib/errors.ts'
 import type { PacketSorter } from './packet-sorter.ts'
 import type { Path } from './path.ts'
@@ -42,7 +42,7 @@ export class TcpLink implements Path, Disposable {
   constructor (socket: Socket, options: TcpLinkOptions) {
     this.#socket = socket
     this.#options = options
-    this.address = socket.remoteAddress!.replace(/^::ffff:(?=\d+\.)/, '')
+    this.address = plainAddress(socket.remoteAddress!)
     this.port = socket.remotePort!
     this.key = `tcp ${endpointOf(this.address, this.port)}`
     this.#deadline = options.clock.after(FIRST_CHECK_MS, () => this.#refuse('a connection to the media port over TCP showed no check in time'))

@@ -53,8 +53,7 @@ export class TransportHub implements AsyncDisposable {
   /** @throws the system's error, `EADDRINUSE` and its like, when the port cannot be had. */
   static async open (options: TransportHubOptions): Promise<TransportHub> {
     const bindAddress = options.bindAddress === '0.0.0.0' || options.bindAddress === '::' ? undefined : options.bindAddress
-    const sorter = new PacketSorter(options.clock ?? systemClock)
-    const socket = await openUdp({ port: options.port, address: bindAddress, take: (bytes, key) => sorter.take(bytes, key, () => UdpPath.to(socket, key)) })
+    const { socket, sorter } = await openPort(options.port, bindAddress, options.clock ?? systemClock)
     return new TransportHub({ ...options, bindAddress }, socket, sorter)
   }
 
@@ -89,8 +88,7 @@ export class TransportHub implements AsyncDisposable {
    */
   async offer (server: string): Promise<Transport> {
     this.#checkConnecting(server)
-    const sorter = new PacketSorter(this.#clock)
-    const socket = await openUdp({ port: 0, address: this.#options.bindAddress, take: (bytes, key) => sorter.take(bytes, key, () => UdpPath.to(socket, key)) })
+    const { socket, sorter } = await openPort(0, this.#options.bindAddress, this.#clock)
     const candidates = this.#hostAddresses().map((address, index) => hostCandidate(address, socket.port, index))
     const pathTo = (address: string, port: number): UdpPath | undefined => socket.reaches(address) ? new UdpPath(socket, socket.remote(address, port)) : undefined
     return this.#keep(new Transport({ remote: undefined, candidates, pathTo, release: async () => { await socket[Symbol.asyncDispose]() }, ...this.#shared(sorter) }), server)
@@ -142,6 +140,13 @@ export class TransportHub implements AsyncDisposable {
     if (!this.#addresses || now - this.#addresses.at >= ADDRESSES_HOLD_MS) this.#addresses = { at: now, found: hostAddresses() }
     return this.#addresses.found
   }
+}
+
+/** A UDP port, and whoever sorts what comes to it. */
+async function openPort (port: number, address: string | undefined, clock: Clock): Promise<{ socket: UdpSocket, sorter: PacketSorter }> {
+  const sorter = new PacketSorter(clock)
+  const socket = await openUdp({ port, address, take: (bytes, key) => sorter.take(bytes, key, () => UdpPath.to(socket, key)) })
+  return { socket, sorter }
 }
 
 const hostCandidate = (address: string, port: number, index: number): Candidate =>

@@ -45,8 +45,6 @@ export type TransportOptions = {
 /** ICE, DTLS and SRTP of one peer. */
 export class Transport implements AsyncDisposable {
   readonly candidates: readonly Candidate[]
-  /** RTP and RTCP packets that came, and were the peer's. */
-  heard = 0
   /** Called for each RTP or RTCP packet, decrypted and authenticated. The bytes are the callee's. */
   onPacket: (bytes: Buffer) => void = () => {}
   /** Resolves when packets can be sent, or when the transport ended before that. */
@@ -150,7 +148,6 @@ export class Transport implements AsyncDisposable {
     const packet = this.#receiver?.unprotect(bytes)
     if (!packet) return
     spot.active = true
-    this.heard++
     this.onPacket(packet)
   }
 

@@ -3,7 +3,7 @@ import { AppError } from '../../../lib/errors.ts'
 
 /** Numbers from OpenSSL's headers: ssl.h, dtls1.h, bio.h, evp.h. */
 export const Ssl = {
-  ctrlSetMtu: 17, ctrlOptions: 32, ctrlMode: 33, ctrlSessionCacheMode: 44, ctrlGetTimeout: 73, ctrlHandleTimeout: 74, ctrlSetGroupsList: 92, ctrlMinProtocol: 123,
+  ctrlSetMtu: 17, ctrlMode: 33, ctrlSessionCacheMode: 44, ctrlGetTimeout: 73, ctrlHandleTimeout: 74, ctrlSetGroupsList: 92, ctrlMinProtocol: 123,
   verifyPeer: 1, failIfNoPeerCert: 2,
   optionNoQueryMtu: 0x1000, optionNoTicket: 0x4000, optionNoRenegotiation: 0x40000000,
   modeReleaseBuffers: 0x10,
