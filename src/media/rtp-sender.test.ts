@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ManualClock } from '../../test/support/manual-clock.ts'
+import { printTarget } from '../../test/support/print-target.ts'
 import { CatchUp } from './catch-up.ts'
 import { ExtensionBlock } from './header-extensions.ts'
 import { ntpMiddle, ntpOf, wallOf } from './ntp.ts'
@@ -93,7 +94,7 @@ function sender (rtx?: { ssrc: number, payloadType: number }): { target: RtpSend
     sent.push({ payloadType, sequenceNumber, timestamp, ssrc, payload: payload.toString('hex') })
     return true
   }
-  return { target: new RtpSender({ ssrc: 7, payloadType: 102, clockRate: 90_000, rtx, clock, send }), sent, times, clock }
+  return { target: new RtpSender({ ssrc: 7, payloadType: 102, clockRate: 90_000, rtx, clock, target: printTarget(send) }), sent, times, clock }
 }
 
 test('a sender prints its own header, and nothing of the source’s extensions', () => {
@@ -121,7 +122,7 @@ test('without a stream for retransmissions a packet is sent again to the byte as
   let count = 0
   const open = (redundancy?: Redundancy) => new RtpSender({
     ssrc: 7, payloadType: 96, clockRate: 90_000, redundancy, clock, extensions: new ExtensionBlock([], { numberId: 3 }), numbers: { next: () => count++ },
-    send: bytes => { sent.push(Buffer.from(bytes)); return true }
+    target: printTarget(bytes => { sent.push(Buffer.from(bytes)); return true })
   })
   const plain = open()
   for (let i = 0; i < 3; i++) plain.write(packet(i, i * 3000, `a${i}`))
@@ -215,7 +216,7 @@ test('padding repeats what was sent lately as retransmissions, and is nothing wh
   const clock = new ManualClock()
   const sent: RtpPacket[] = []
   const open = (rtx: { ssrc: number, payloadType: number } | undefined): RtpSender =>
-    new RtpSender({ ssrc: 7, payloadType: 96, clockRate: 90_000, rtx, clock, send: bytes => { sent.push(RtpPacket.parse(Buffer.from(bytes))); return true } })
+    new RtpSender({ ssrc: 7, payloadType: 96, clockRate: 90_000, rtx, clock, target: printTarget(bytes => { sent.push(RtpPacket.parse(Buffer.from(bytes))); return true }) })
   const sender = open({ ssrc: 8, payloadType: 97 })
   assert.equal(sender.pad(), 0, 'nothing was sent yet')
   for (let i = 0; i < 3; i++) sender.write(packet(i, i * 3000, `a${i}`))
@@ -238,7 +239,7 @@ test('whatever was sent before to whom, a packet has its own payload behind its 
   const sent: RtpPacket[] = []
   const sender = (options: Partial<ConstructorParameters<typeof RtpSender>[0]>): RtpSender => new RtpSender({
     ssrc: 7, payloadType: 96, clockRate: 90_000, clock, ...options,
-    send: bytes => { sent.push(RtpPacket.parse(Buffer.from(bytes))); return true }
+    target: printTarget(bytes => { sent.push(RtpPacket.parse(Buffer.from(bytes))); return true })
   })
   const redundancy = new Redundancy(63, 96)
   redundancy.depth = 1

@@ -13,7 +13,7 @@ const FIXED_HEADER_BYTES = 12
 const VERSION_2 = 0x80
 const HAS_EXTENSIONS = 0x10
 /** Larger than any datagram that crosses a network unfragmented. */
-const MAX_PACKET_BYTES = 2048
+export const MAX_PACKET_BYTES = 2048
 /** Answers to NACKs may add half of what is sent, and this many packets at once: a receiver cannot make us flood it. */
 const RESENDS_PER_PACKET = 0.5
 const MAX_RESEND_BURST = 512
@@ -35,8 +35,16 @@ export type SenderOptions = {
   /** Numbers the packets of all streams of one transport together. */
   readonly numbers?: TransportNumbers | undefined
   readonly clock: Clock
-  /** May not keep the bytes: they are overwritten by the next packet. @returns false when they could not be sent. */
-  readonly send: (bytes: Buffer) => boolean
+  readonly target: PrintTarget
+}
+
+/** Where packets are printed, and leave from: on the way from a source to a receiver a payload is copied once. */
+export interface PrintTarget {
+  readonly memory: Buffer
+  /** @returns where in `memory` the next packet may be printed: there is room for `MAX_PACKET_BYTES` */
+  reserve (): number
+  /** Sends what was printed at `at`, the place reserved last. @param length in bytes @returns false when it could not be sent */
+  commit (at: number, length: number): boolean
 }
 
 /** Gives a packet of so many bytes, sent at `now` (ms), its place among all packets of its transport: 16 bits. */
@@ -44,15 +52,6 @@ export interface TransportNumbers { next (bytes: number, now: number): number }
 
 /** What one receiver says of one stream, from its latest report. */
 export type ReceptionQuality = { lossFraction: number, lost: number, jitterMs: number, roundTripMs: number | undefined }
-
-/** All senders print into the same memory: sending is synchronous, and what is sent is copied by the transport. */
-const scratch = Buffer.allocUnsafe(MAX_PACKET_BYTES)
-/** Views on it by their length, made once: one for each packet sent would be the most that is made here. */
-const views: (Buffer | undefined)[] = Array.from({ length: MAX_PACKET_BYTES + 1 })
-const printed = (length: number): Buffer => views[length] ??= scratch.subarray(0, length)
-/** Whose payload it holds, and where: a packet goes to one viewer after another, and most of them need only another header. */
-let held: RtpPacket | undefined
-let heldAt = 0
 
 /** One outgoing RTP stream to one receiver: its numbers, its reports, its answers to loss. No socket, no timer. */
 export class RtpSender {
@@ -104,31 +103,33 @@ export class RtpSender {
     const { sequenceNumber, sources } = this.rewriter
     const frameNumber = packet.descriptor ? this.#frames.next(packet.descriptor, sources) : 0
     const sent = { packet, sequenceNumber, timestamp, frameNumber, number: 0 }
-    const bytes = this.#printRed(sent) ?? this.#print(sent)
-    sent.number = this.#nextNumber(bytes.length, now)
+    const at = this.#options.target.reserve()
+    const bytes = (this.#printRed(sent, at) ?? this.#print(sent, at)) - at
+    sent.number = this.#nextNumber(bytes, now)
     this.#history.add(sent, now)
-    this.#send(bytes, sent.number)
+    this.#send(at, bytes, sent.number)
     this.packets++
-    this.#payloadBytes += bytes.length - this.#headerBytes(packet)
+    this.#payloadBytes += bytes - this.#headerBytes(packet)
     this.#lastSentAt = now
     if (this.#resendBudget < MAX_RESEND_BURST) this.#resendBudget += RESENDS_PER_PACKET
   }
 
-  /** The publisher's CSRCs and header extensions are for its own hop, and stay there, but for the dependency descriptor. */
-  #print (sent: SentPacket): Buffer {
+  /**
+   * The publisher's CSRCs and header extensions are for its own hop, and stay there, but for the dependency descriptor.
+   * @returns where the packet printed at `at` ends, as all that print one
+   */
+  #print (sent: SentPacket, at: number): number {
     const { ssrc, payloadType } = this.#options
-    return this.#printPayload(sent.packet, this.#printHeader(sent, payloadType, sent.sequenceNumber, ssrc))
+    return this.#printPayload(sent.packet, at, this.#printHeader(sent, at, payloadType, sent.sequenceNumber, ssrc))
   }
 
   /** @returns undefined where the packet repeats nothing */
-  #printRed (sent: SentPacket): Buffer | undefined {
-    const { redundancy } = this.#options
+  #printRed (sent: SentPacket, at: number): number | undefined {
+    const { redundancy, target: { memory } } = this.#options
     if (!redundancy) return undefined
-    const end = redundancy.print(sent.packet, sent.timestamp, scratch, this.#headerBytes(sent.packet))
-    if (end === undefined) return undefined
-    held = undefined
-    this.#printHeader(sent, redundancy.payloadType, sent.sequenceNumber, this.ssrc)
-    return printed(end)
+    const end = redundancy.print(sent.packet, sent.timestamp, memory, at + this.#headerBytes(sent.packet))
+    if (end !== undefined) this.#printHeader(sent, at, redundancy.payloadType, sent.sequenceNumber, this.ssrc)
+    return end
   }
 
   /**
@@ -146,7 +147,7 @@ export class RtpSender {
       if (!sent) continue
       this.#resendBudget--
       if (rtx) this.#sendRtx(sent, now)
-      else this.#send(this.#print(sent), sent.number)
+      else this.#sendAgain(sent)
       this.resent++
     }
   }
@@ -169,46 +170,50 @@ export class RtpSender {
   /** Whether `pad` can do something. */
   get pads (): boolean { return this.#options.rtx !== undefined }
 
+  #sendAgain (sent: SentPacket): void {
+    const at = this.#options.target.reserve()
+    this.#send(at, this.#print(sent, at) - at, sent.number)
+  }
+
   /** @returns its bytes */
   #sendRtx (sent: SentPacket, now: number): number {
-    const bytes = this.#printRtx(sent)
-    this.#send(bytes, this.#nextNumber(bytes.length, now))
-    return bytes.length
+    const at = this.#options.target.reserve()
+    const bytes = this.#printRtx(sent, at) - at
+    this.#send(at, bytes, this.#nextNumber(bytes, now))
+    return bytes
   }
 
   /** RFC 4588 section 4: the original sequence number, then the original payload. */
-  #printRtx (sent: SentPacket): Buffer {
-    const { ssrc, payloadType } = this.#options.rtx!
+  #printRtx (sent: SentPacket, at: number): number {
+    const { rtx, target: { memory } } = this.#options
     this.#rtxSequence = (this.#rtxSequence + 1) & 0xffff
-    const at = this.#printHeader(sent, payloadType, this.#rtxSequence, ssrc)
-    scratch.writeUInt16BE(sent.sequenceNumber, at)
-    return this.#printPayload(sent.packet, at + 2)
+    const begin = this.#printHeader(sent, at, rtx!.payloadType, this.#rtxSequence, rtx!.ssrc)
+    memory.writeUInt16BE(sent.sequenceNumber, begin)
+    return this.#printPayload(sent.packet, at, begin + 2)
   }
 
   /** Bytes before the payload. */
   #headerBytes ({ descriptor }: RtpPacket): number { return FIXED_HEADER_BYTES + (this.#options.extensions?.sizeWith(descriptor) ?? 0) }
 
   /** @returns where the payload begins */
-  #printHeader ({ packet, timestamp, frameNumber }: SentPacket, payloadType: number, sequenceNumber: number, ssrc: number): number {
-    const { extensions } = this.#options
-    scratch[0] = VERSION_2 | (extensions ? HAS_EXTENSIONS : 0)
-    scratch[1] = (packet.marker ? 0x80 : 0) | payloadType
-    scratch[2] = sequenceNumber >> 8
-    scratch[3] = sequenceNumber & 0xff
-    scratch.writeUInt32BE(timestamp >>> 0, 4)
-    scratch.writeUInt32BE(ssrc, 8)
-    extensions?.print(scratch, FIXED_HEADER_BYTES, packet.descriptor, frameNumber)
-    return this.#headerBytes(packet)
+  #printHeader ({ packet, timestamp, frameNumber }: SentPacket, at: number, payloadType: number, sequenceNumber: number, ssrc: number): number {
+    const { extensions, target: { memory } } = this.#options
+    memory[at] = VERSION_2 | (extensions ? HAS_EXTENSIONS : 0)
+    memory[at + 1] = (packet.marker ? 0x80 : 0) | payloadType
+    memory[at + 2] = sequenceNumber >> 8
+    memory[at + 3] = sequenceNumber & 0xff
+    memory.writeUInt32BE(timestamp >>> 0, at + 4)
+    memory.writeUInt32BE(ssrc, at + 8)
+    extensions?.print(memory, at + FIXED_HEADER_BYTES, packet.descriptor, frameNumber)
+    return at + this.#headerBytes(packet)
   }
 
-  /** @returns the whole packet, whose payload begins at `at` */
-  #printPayload (packet: RtpPacket, at: number): Buffer {
+  /** @param at where the packet begins @param begin where its payload does */
+  #printPayload (packet: RtpPacket, at: number, begin: number): number {
     const start = packet.headerLength
-    const end = Math.min(packet.bytes.length - packet.paddingLength, start + MAX_PACKET_BYTES - at)
-    if (held !== packet || heldAt !== at) packet.bytes.copy(scratch, at, start, end)
-    held = packet
-    heldAt = at
-    return printed(at + end - start)
+    const end = Math.min(packet.bytes.length - packet.paddingLength, start + at + MAX_PACKET_BYTES - begin)
+    packet.bytes.copy(this.#options.target.memory, begin, start, end)
+    return begin + end - start
   }
 
   /** Its place among the packets of its transport, where they have one. */
@@ -217,12 +222,12 @@ export class RtpSender {
     return extensions && numbers ? numbers.next(bytes, now) : 0
   }
 
-  /** What is printed in `scratch` leaves. @param number its place in the transport's order */
-  #send (bytes: Buffer, number: number): void {
-    const { extensions, numbers, send } = this.#options
-    if (extensions && numbers) extensions.number(scratch, FIXED_HEADER_BYTES, number)
-    if (!send(bytes)) this.refused++
-    this.bytes += bytes.length
+  /** What is printed at `at` leaves. @param number its place in the transport's order */
+  #send (at: number, bytes: number, number: number): void {
+    const { extensions, numbers, target } = this.#options
+    if (extensions && numbers) extensions.number(target.memory, at + FIXED_HEADER_BYTES, number)
+    if (!target.commit(at, bytes)) this.refused++
+    this.bytes += bytes
   }
 
   /**

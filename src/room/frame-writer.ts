@@ -23,7 +23,7 @@ export class FrameWriter {
     const track = this.#track
     this.#backlog.keep(frame)
     if (track.subscribers > 0) {
-      for (const packet of this.#packetizer.packetize(frame)) track.write(packet)
+      track.writeAll(this.#packetizer.packetize(frame))
       return
     }
     const { packets, bytes } = this.#packetizer.skip(frame)

@@ -61,12 +61,21 @@ export class Track {
 
   get subscribers (): number { return this.#sinks.length }
 
-  write (packet: RtpPacket): void {
-    this.packets++
-    this.bytes += packet.bytes.length
+  write (packet: RtpPacket): void { this.writeAll([packet]) }
+
+  /**
+   * Packets that came together, in their order. Each sink gets all of them before the next one gets any: what it keeps of itself is
+   * then still in the processor's cache, and what goes to one receiver leaves in one burst.
+   */
+  writeAll (packets: readonly RtpPacket[]): void {
+    this.packets += packets.length
+    for (const { bytes } of packets) this.bytes += bytes.length
     for (const sink of this.#sinks) {
       try {
-        sink.write(packet)
+        for (const packet of packets) {
+          if (packet !== packets[0] && !this.#sinks.includes(sink)) break // It has had enough with one of them.
+          sink.write(packet)
+        }
       } catch (error) {
         this.#remove(sink) // One broken reader must not cost the others a packet.
         sink.fail(error)

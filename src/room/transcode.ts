@@ -29,7 +29,7 @@ export function transcodeWith (workers: Transcoders): Transcode {
     const job = undo.use(workers.transcode({ from: from.codec, to: to.codec }, {
       packet (time, data) {
         const frame = { units: [data], timestamp: times.toTicks(time), compositionOffset: 0, keyframe: true }
-        for (const packet of packetizer.packetize(frame)) to.write(packet)
+        to.writeAll(packetizer.packetize(frame))
       },
       failed () {}
     }))

@@ -8,6 +8,7 @@ import { ExtensionUri } from '../../src/protocols/webrtc/sdp-types.ts'
 import { Track } from '../../src/room/track.ts'
 import { ManualClock } from './manual-clock.ts'
 import { random } from './mutate.ts'
+import { printTarget } from './print-target.ts'
 
 const NUMBER_ID = 3
 const AUDIO_SSRC = 50
@@ -94,7 +95,7 @@ export class SimulatedViewer {
     return new Outlet({
       codec: track.codec, negotiated: { codec: sdp, rtx: rtxSsrc === undefined ? undefined : { ...sdp, payloadType: 97 }, red: undefined }, ssrc, rtxSsrc,
       extensions: this.#downlink.headersFor([{ id: NUMBER_ID, uri: ExtensionUri.transportCc }], false), numbers: this.#downlink.ledger,
-      clock: this.#clock, send: bytes => this.#carry(new RtpPacket(bytes)), failed: error => { throw error }
+      clock: this.#clock, target: printTarget(bytes => this.#carry(new RtpPacket(Buffer.from(bytes)))), failed: error => { throw error }
     })
   }
 

@@ -75,6 +75,9 @@ export class Demux implements Disposable {
     else if (intake && !intake.takeRed(packet, now)) this.strays++
   }
 
+  /** Nothing more comes for the moment: what came together goes on. */
+  settle (): void { for (const { intake } of this.#slots) intake?.settle() }
+
   #layerOf (packet: RtpPacket, slots: readonly Slot[], repair: boolean): Slot | undefined {
     const known = this.#bySource.get(packet.ssrc)
     if (known && slots.includes(known)) return known

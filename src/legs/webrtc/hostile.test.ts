@@ -109,12 +109,12 @@ test('a publisher’s mutated packets: its session lives, the room has its two t
   assert.ok(kinds.length >= 5, 'sound, redundant sound, two layers and their repairs')
   const honest = (n: number): Buffer[] => kinds.map(kind => packetOf(kind, n))
   await using _running = await running(leg, room)
-  for (let n = 0; n < 50; n++) for (const bytes of honest(n)) transport.onPacket(bytes)
+  for (let n = 0; n < 50; n++) for (const bytes of honest(n)) transport.take(bytes)
   clock.advance(1000)
 
   const seeds = [...honest(3), ...honest(70), ...[100, 200, 201].flatMap(ssrc => rtcpOf(ssrc).map(packet => Buffer.from(printRtcp([packet]))))]
   for (const bytes of mutated(seeds, { count: PACKETS, seed: 7 })) {
-    transport.onPacket(bytes)
+    transport.take(bytes)
     clock.advance(STEP_MS)
   }
   assert.deepEqual(failures, [])
@@ -128,7 +128,7 @@ test('a publisher’s mutated packets: its session lives, the room has its two t
 
   clock.advance(3000) // Sources that were made up fall silent.
   const before = [...participant.tracks.values()].map(({ packets }) => packets)
-  for (let n = 100; n < 150; n++) { for (const bytes of honest(n)) transport.onPacket(bytes); clock.advance(20) }
+  for (let n = 100; n < 150; n++) { for (const bytes of honest(n)) transport.take(bytes); clock.advance(20) }
   const after = [...room.find('ann')!.tracks.values()].map(({ packets }) => packets)
   assert.ok(after.every((packets, i) => packets >= before[i]! + 50 || packets >= 50), `${before}, then ${after}`)
   leg.stats()
@@ -156,7 +156,7 @@ test('a viewer’s mutated reports: its picture goes on, and it is sent no flood
   const seeds = ssrcs.flatMap(ssrc => rtcpOf(ssrc).map(packet => Buffer.from(printRtcp([packet]))))
   let count = 0
   for (const bytes of mutated(seeds, { count: PACKETS, seed: 8 })) {
-    transport.onPacket(bytes)
+    transport.take(bytes)
     if (++count % 5 === 0) play()
     clock.advance(STEP_MS)
   }

@@ -57,6 +57,8 @@ export class Intake implements Disposable {
   /** Where the stream may hold several qualities in one. */
   readonly #scalable: ScalableStream | undefined
   #track: Track | undefined
+  /** Of a picture, on the way to the track. */
+  #together: RtpPacket[] = []
   #pictureAskedAt = -Infinity
   #pictureDue: Disposable | undefined
   #abandoned = 0
@@ -125,8 +127,20 @@ export class Intake implements Disposable {
   }
 
   #write (packet: RtpPacket, track: Track): void {
-    if (this.#scalable) this.#scalable.write(packet, track)
+    const place = this.#scalable?.read(packet, track)
+    if (this.#scalable?.isDivided) {
+      this.settle()
+      this.#scalable.write(packet, place, track)
+    } else if (this.codec.kind === 'video') this.#together.push(packet)
     else track.write(packet)
+  }
+
+  /** What came together goes on together. */
+  settle (): void {
+    if (this.#together.length === 0) return
+    const packets = this.#together
+    this.#together = []
+    this.#track?.writeAll(packets)
   }
 
   /**
@@ -208,6 +222,7 @@ export class Intake implements Disposable {
   }
 
   [Symbol.dispose] (): void {
+    this.settle()
     this.#pictureDue?.[Symbol.dispose]()
     if (this.#track) this.#options.layers.unpublish(this.#options.rid)
   }

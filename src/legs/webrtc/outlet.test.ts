@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { printTarget } from '../../../test/support/print-target.ts'
 import { codec } from '../../media/codec.ts'
 import { RtpPacket } from '../../media/rtp-packet.ts'
 import { Track } from '../../room/track.ts'
@@ -21,7 +22,7 @@ function twoLayers () {
   low.onKeyframeWanted = () => { asked.push('low') }
   high.onKeyframeWanted = () => { asked.push('high') }
   const send = (bytes: Buffer): boolean => { sent.push(RtpPacket.parse(bytes).payload.toString('hex', 2)); return true }
-  const outlet = new Outlet({ codec: vp8, negotiated, ssrc: 1, rtxSsrc: undefined, clock: new ManualClock(), send, failed: error => { throw error } })
+  const outlet = new Outlet({ codec: vp8, negotiated, ssrc: 1, rtxSsrc: undefined, clock: new ManualClock(), target: printTarget(send), failed: error => { throw error } })
   let sequenceNumber = 0
   const write = (track: Track, start: string, name: string): void =>
     track.write(RtpPacket.build({ payloadType: 96, marker: true, sequenceNumber: sequenceNumber++, timestamp: sequenceNumber * 3000, ssrc: 5 }, Buffer.from(start + name, 'hex')))

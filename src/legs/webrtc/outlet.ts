@@ -8,7 +8,7 @@ import { FreezeMeter } from '../../media/quality/freeze-meter.ts'
 import type { SenderReport } from '../../media/rtcp/packet.ts'
 import { type RtpPacket, timestampDistance } from '../../media/rtp-packet.ts'
 import { Redundancy } from '../../media/redundancy.ts'
-import { RtpSender, type TransportNumbers } from '../../media/rtp-sender.ts'
+import { type PrintTarget, RtpSender, type TransportNumbers } from '../../media/rtp-sender.ts'
 import { wallTimeOf } from '../../media/time-reference.ts'
 import type { NegotiatedCodec } from '../../protocols/webrtc/sdp-codecs.ts'
 import type { PacketSink, Track } from '../../room/track.ts'
@@ -38,7 +38,7 @@ export type OutletOptions = {
   readonly describes?: boolean
   readonly numbers?: TransportNumbers | undefined
   readonly clock: Clock
-  readonly send: (bytes: Buffer) => boolean
+  readonly target: PrintTarget
   /** Told once if writing failed: a mistake of ours. */
   readonly failed: (error: unknown) => void
 }
@@ -71,7 +71,7 @@ export class Outlet implements PacketSink, Disposable {
   #newest: number | undefined
   #liveStart: LiveStart | undefined
 
-  constructor ({ codec, negotiated, ssrc, rtxSsrc, extensions, describes = false, numbers, clock, send, failed }: OutletOptions) {
+  constructor ({ codec, negotiated, ssrc, rtxSsrc, extensions, describes = false, numbers, clock, target, failed }: OutletOptions) {
     this.codec = codec
     this.#clock = clock
     this.#describes = describes
@@ -79,7 +79,7 @@ export class Outlet implements PacketSink, Disposable {
     const { codec: { payloadType }, rtx, red } = negotiated
     this.redundancy = red && new Redundancy(red.payloadType, payloadType)
     const repair = rtx && rtxSsrc !== undefined ? { ssrc: rtxSsrc, payloadType: rtx.payloadType } : undefined
-    this.sender = new RtpSender({ ssrc, payloadType, clockRate: codec.clockRate, rtx: repair, redundancy: this.redundancy, extensions, numbers, clock, send })
+    this.sender = new RtpSender({ ssrc, payloadType, clockRate: codec.clockRate, rtx: repair, redundancy: this.redundancy, extensions, numbers, clock, target })
   }
 
   /** What is shown. */

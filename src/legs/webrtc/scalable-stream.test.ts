@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { printTarget } from '../../../test/support/print-target.ts'
 import { keyPicture, picture, vp9Packet } from '../../../test/support/vp9-packets.ts'
 import { codec } from '../../media/codec.ts'
 import { parseVp9Descriptor } from '../../media/payload/vp9-descriptor.ts'
@@ -18,6 +19,8 @@ const TICKS = 3000
 type House = {
   readonly best: Track
   readonly stream: ScalableStream
+  /** A packet comes as it is. */
+  take (packet: RtpPacket): void
   /** Requests for a keyframe so far. */
   readonly asked: () => number
   /** Writes pictures of so many layers, the first a key picture if asked for. */
@@ -33,12 +36,17 @@ function open (): House {
   best.onKeyframeWanted = () => { asked++ }
   const stream = new ScalableStream(layers, 'VP9', layerReaderFor('VP9')!)
   let [sequenceNumber, timestamp] = [65_530, 0]
+  const take = (packet: RtpPacket): void => {
+    const place = stream.read(packet, best)
+    if (stream.isDivided) stream.write(packet, place, best)
+    else best.write(packet)
+  }
   const write = (packets: readonly RtpPacket[]): void => {
-    for (const packet of packets) stream.write(packet.rewrite({ sequenceNumber: sequenceNumber++, timestamp }), best)
+    for (const packet of packets) take(packet.rewrite({ sequenceNumber: sequenceNumber++, timestamp }))
     timestamp += TICKS
   }
   return {
-    best, stream, write,
+    best, stream, take, write,
     asked: () => asked,
     send: (count, { key = false, nested = true } = {}) => write(key ? keyPicture({ layers: count }) : picture({ layers: count, nested })),
     layer: rid => best.layers.find(layer => layer.rid === rid)!
@@ -52,7 +60,7 @@ function view (track: Track): { outlet: Outlet, take: () => string[] } {
   const outlet = new Outlet({
     codec: vp9, negotiated: { codec: { payloadType: 98, name: 'vp9', clockRate: 90_000, channels: 1, parameters: {}, feedback: ['nack'] }, rtx: undefined, red: undefined },
     ssrc: 7, rtxSsrc: undefined, clock: new ManualClock(), failed: error => { throw error },
-    send: bytes => { sent.push(RtpPacket.parse(Buffer.from(bytes))); return true }
+    target: printTarget(bytes => { sent.push(RtpPacket.parse(Buffer.from(bytes))); return true })
   })
   outlet.attach(track)
   const take = (): string[] => {
@@ -149,17 +157,14 @@ test('before its first key picture a viewer may be given another layer', () => {
 })
 
 test('what comes late takes its place in the layer, or leaves it to nobody', () => {
-  const { best, stream, layer, send } = open()
+  const { take: come, layer, send } = open()
   send(2, { key: true })
   const { take } = view(layer('s0'))
   const at = (sequenceNumber: number, timestamp: number, spatialId: number): RtpPacket => vp9Packet({ sequenceNumber, timestamp, spatialId, interLayer: spatialId > 0, marker: spatialId === 1 })
-  for (const packet of keyPicture({ layers: 2, sequenceNumber: 100, timestamp: 50_000 })) stream.write(packet, best)
-  for (const packet of [at(103, 53_000, 1), at(104, 56_000, 0), at(106, 59_000, 0), at(107, 59_000, 1)]) stream.write(packet, best)
+  for (const packet of keyPicture({ layers: 2, sequenceNumber: 100, timestamp: 50_000 })) come(packet)
+  for (const packet of [at(103, 53_000, 1), at(104, 56_000, 0), at(106, 59_000, 0), at(107, 59_000, 1)]) come(packet)
   assert.deepEqual(take().map(line => line.replace(/ @\S+/, '')), ['0 s0.', '2 s0.', '4 s0.'])
-  stream.write(at(102, 53_000, 0), best)
-  stream.write(at(105, 56_000, 1), best)
-  stream.write(at(108, 62_000, 0), best)
-  stream.write(at(109, 62_000, 1), best)
+  for (const packet of [at(102, 53_000, 0), at(105, 56_000, 1), at(108, 62_000, 0), at(109, 62_000, 1)]) come(packet)
   assert.deepEqual(take().map(line => line.replace(/ @\S+/, '')), ['1 s0.', '3 empty', '5 s0.'])
 })
 

@@ -31,15 +31,22 @@ export class ScalableStream {
 
   get scalability (): Scalability { return this.#reader.scalability }
 
+  /** Whether it holds several qualities: `write` takes them apart. Else its packets go as they are. */
+  get isDivided (): boolean { return this.#parts.length > 0 }
+
+  /** Reads what a packet says of layers, which may change what the stream holds. */
+  read (packet: RtpPacket, best: Track): Place | undefined {
+    const place = this.#reader.read(packet)
+    if (this.#reader.scalability !== this.#known) this.#split(best)
+    return place
+  }
+
   /**
    * Encoders that leave out a layer of a picture forget to mark the end of what is left, and receivers wait for it. So the end of a
    * lower layer is kept until the next packet says whether the picture goes on: it comes at once if it does.
-   * @param best the track of the stream
+   * @param place what `read` returned for it @param best the track of the stream
    */
-  write (packet: RtpPacket, best: Track): void {
-    const place = this.#reader.read(packet)
-    if (this.#reader.scalability !== this.#known) this.#split(best)
-    if (this.#parts.length === 0) { best.write(packet); return }
+  write (packet: RtpPacket, place: Place | undefined, best: Track): void {
     best.nested = this.#reader.nested
     this.#passKept(packet, best)
     if (place && this.#isNewest(packet) && this.#mayBeLast(packet, place)) this.#kept = { packet, place }

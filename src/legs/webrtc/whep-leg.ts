@@ -110,7 +110,7 @@ export class WhepLeg implements Leg {
     const { clock, transport, viewing: { viewed } } = this.#options
     const headers = this.#downlink.headersFor(extensions, viewed.some(({ transcoded }) => transcoded))
     const describes = extensions.some(({ uri }) => uri === ExtensionUri.dependencyDescriptor)
-    return new Outlet({ codec, negotiated, ssrc, rtxSsrc, extensions: headers, describes, numbers: this.#downlink.ledger, clock, send: bytes => transport.send(bytes), failed: error => this.#gone.reject(error) })
+    return new Outlet({ codec, negotiated, ssrc, rtxSsrc, extensions: headers, describes, numbers: this.#downlink.ledger, clock, target: transport, failed: error => this.#gone.reject(error) })
   }
 
   /** What there is to show has changed; with nothing, the viewer waits a while for it to come back. */

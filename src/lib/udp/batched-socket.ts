@@ -22,7 +22,7 @@ export class BatchedSocket implements UdpSocket {
   #closed = false
 
   /** @throws the system's error, `EADDRINUSE` and its like, when the port cannot be had. */
-  constructor ({ port, address, take }: UdpOptions) {
+  constructor ({ port, address, take, pause }: UdpOptions) {
     this.address = address
     const { fd, family } = open(address)
     try {
@@ -35,7 +35,7 @@ export class BatchedSocket implements UdpSocket {
       throw error
     }
     this.#outbox = new Outbox(fd)
-    this.#poll = koffi.node.poll(fd, { readable: true }, () => this.#read(take))
+    this.#poll = koffi.node.poll(fd, { readable: true }, () => this.#read(take, pause))
   }
 
   get memory (): Buffer { return this.#outbox.memory }
@@ -67,10 +67,11 @@ export class BatchedSocket implements UdpSocket {
   }
 
   /** Answers to what was read leave with it. */
-  #read (take: UdpOptions['take']): void {
+  #read (take: UdpOptions['take'], pause: UdpOptions['pause']): void {
     this.#flushes = true
     try {
       inbox().read(this.#fd, (bytes, key) => { if (!this.#closed) take(bytes, key) })
+      pause?.()
     } finally {
       this.flush()
     }

@@ -14,13 +14,16 @@ export class PlainSocket implements UdpSocket {
   readonly #socket: Socket
   readonly #family: 4 | 6
 
-  private constructor (socket: Socket, { address, take }: UdpOptions) {
+  private constructor (socket: Socket, { address, take, pause }: UdpOptions) {
     const { port, family } = socket.address()
     this.port = port
     this.address = address
     this.#family = family === 'IPv6' ? 6 : 4
     this.#socket = socket
-    socket.on('message', (bytes, from) => take(bytes, this.remote(from.address, from.port).key))
+    socket.on('message', (bytes, from) => {
+      take(bytes, this.remote(from.address, from.port).key)
+      pause?.()
+    })
     socket.on('error', () => { this.dropped++ }) // A packet that cannot be sent is lost, as on any network.
   }
 

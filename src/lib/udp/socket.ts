@@ -13,6 +13,8 @@ export type UdpOptions = {
    * @param key of who sent it: see `remoteFrom`
    */
   readonly take: (bytes: Buffer, key: string) => void
+  /** Called after datagrams that came together: there are no more for the moment. */
+  readonly pause?: () => void
 }
 
 /**

@@ -63,6 +63,15 @@ for (const [way, open] of ways) {
     assert.equal(socket.dropped, 0)
   })
 
+  test(`${way}: after datagrams that came together it is said that there are no more`, async () => {
+    const log: string[] = []
+    await using socket = await open({ port: 0, address: '127.0.0.1', take: bytes => { log.push(bytes.toString()) }, pause: () => { log.push('pause') } })
+    using peer = await listener('127.0.0.1')
+    for (let i = 0; i < 50; i++) peer.socket.send(`${i}`, socket.port, '127.0.0.1')
+    await until('all of them', () => log.filter(what => what !== 'pause').length === 50 && log.at(-1) === 'pause')
+    assert.ok(log[0] !== 'pause' && log.every((what, i) => what !== 'pause' || log[i - 1] !== 'pause'), log.join())
+  })
+
   test(`${way}: a peer that cannot be sent to costs nobody else a datagram`, async () => {
     await using socket = await open({ port: 0, address: '127.0.0.1', take: () => {} })
     using peer = await listener('127.0.0.1')

@@ -54,6 +54,24 @@ test('of an address where nobody was heard by a signed check, nothing else count
   assert.equal(flights.length, 1)
 })
 
+test('who was given media is told when there is no more of it, once, and nobody else', async () => {
+  using it = port()
+  await using one = it.open()
+  await using two = it.open()
+  const log: string[] = []
+  for (const [name, transport] of [['one', one], ['two', two]] as const) {
+    transport.takeMedia = () => { log.push(name) }
+    transport.onPause = () => { log.push(`${name} paused`) }
+  }
+  it.take(it.check(one), '1')
+  it.take(it.check(two), '2')
+  it.sorter.pause()
+  assert.deepEqual(log, [])
+  for (let i = 0; i < 2; i++) it.take(Buffer.of(128, 96, 0, i), '1')
+  for (let i = 0; i < 2; i++) it.sorter.pause()
+  assert.deepEqual(log, ['one', 'one', 'one paused'])
+})
+
 test('an address is somebody else’s once its peer is silent there, and no sooner', async () => {
   using it = port()
   await using old = it.open()

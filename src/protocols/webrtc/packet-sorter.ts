@@ -21,6 +21,8 @@ export class PacketSorter implements Registry {
   readonly #clock: Clock
   readonly #byUfrag = new Map<string, Transport>()
   readonly #byPath = new Map<string, Heard>()
+  /** Those that were given media since the last pause. */
+  readonly #fed = new Set<Transport>()
 
   constructor (clock: Clock) { this.#clock = clock }
 
@@ -48,9 +50,17 @@ export class PacketSorter implements Registry {
   take (bytes: Buffer, key: string, pathTo: () => Path): void {
     const first = bytes[0] ?? 0
     const heard = this.#byPath.get(key)
-    if (heard && first >= MEDIA.from && first <= MEDIA.to) heard.transport.takeMedia(bytes, heard.spot)
-    else if (heard && first >= DTLS.from && first <= DTLS.to) heard.transport.takeDtls(bytes, heard.spot)
+    if (heard && first >= MEDIA.from && first <= MEDIA.to) {
+      this.#fed.add(heard.transport)
+      heard.transport.takeMedia(bytes, heard.spot)
+    } else if (heard && first >= DTLS.from && first <= DTLS.to) heard.transport.takeDtls(bytes, heard.spot)
     else if (isStun(bytes)) this.#takeStun(bytes, key, heard, pathTo)
+  }
+
+  /** Nothing more has come for the moment. */
+  pause (): void {
+    for (const transport of this.#fed) transport.onPause()
+    this.#fed.clear()
   }
 
   #takeStun (bytes: Buffer, key: string, heard: Heard | undefined, pathTo: () => Path): void {

@@ -18,7 +18,7 @@ const MAX_QUEUED_BYTES = 128 * 1024
 const memory = Buffer.alloc(MAX_FRAME_BYTES)
 
 export type TcpLinkOptions = {
-  readonly sorter: Pick<PacketSorter, 'knows' | 'take' | 'gone'>
+  readonly sorter: Pick<PacketSorter, 'knows' | 'take' | 'pause' | 'gone'>
   readonly clock: Clock
   /** @param what one of a few sentences */
   readonly complain: (what: string) => void
@@ -65,6 +65,7 @@ export class TcpLink implements Path, Disposable {
   #read (chunk: Buffer): void {
     try {
       this.#frames.push(chunk)
+      this.#options.sorter.pause()
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       this.#refuse('a connection to the media port over TCP broke the framing')

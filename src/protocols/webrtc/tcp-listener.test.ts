@@ -120,7 +120,7 @@ async function link () {
   const said: string[] = []
   const arrived: Buffer[] = []
   const gone: string[] = []
-  const sorter = { knows: (name: string) => name === 'us', take: (bytes: Buffer) => { arrived.push(Buffer.from(bytes)) }, gone: (key: string) => { gone.push(key) } }
+  const sorter = { knows: (name: string) => name === 'us', take: (bytes: Buffer) => { arrived.push(Buffer.from(bytes)) }, pause () {}, gone: (key: string) => { gone.push(key) } }
   const path = stack.use(new TcpLink(socket, { sorter, clock: systemClock, complain: what => said.push(what), onClosed () {} }))
   client.send(check('us:peer', 'x'))
   await until('the check arrives', () => arrived.length === 1)

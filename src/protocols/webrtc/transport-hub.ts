@@ -145,7 +145,7 @@ export class TransportHub implements AsyncDisposable {
 /** A UDP port, and whoever sorts what comes to it. */
 async function openPort (port: number, address: string | undefined, clock: Clock): Promise<{ socket: UdpSocket, sorter: PacketSorter }> {
   const sorter = new PacketSorter(clock)
-  const socket = await openUdp({ port, address, take: (bytes, key) => sorter.take(bytes, key, () => UdpPath.to(socket, key)) })
+  const socket = await openUdp({ port, address, take: (bytes, key) => sorter.take(bytes, key, () => UdpPath.to(socket, key)), pause: () => sorter.pause() })
   return { socket, sorter }
 }
 

@@ -13,6 +13,8 @@ import { openSrtp } from './srtp/session.ts'
 
 /** What a packet may have before it is encrypted (bytes): more than crosses a network in one piece. */
 const MAX_PACKET_BYTES = 2048
+/** What has no way to its peer is printed here, and goes nowhere. */
+const nowhere = Buffer.alloc(MAX_PACKET_BYTES)
 
 export type TransportState = 'connecting' | 'connected' | 'ended'
 
@@ -47,6 +49,8 @@ export class Transport implements AsyncDisposable {
   readonly candidates: readonly Candidate[]
   /** Called for each RTP or RTCP packet, decrypted and authenticated. The bytes are the callee's. */
   onPacket: (bytes: Buffer) => void = () => {}
+  /** Called after packets that came together: there are no more for the moment. */
+  onPause: () => void = () => {}
   /** Resolves when packets can be sent, or when the transport ended before that. */
   readonly connected: Promise<void>
   /** Resolves once, never rejects. */
@@ -123,9 +127,24 @@ export class Transport implements AsyncDisposable {
    * @returns false when it could not be sent: not connected, or too large
    */
   send (bytes: Buffer): boolean {
+    if (bytes.length > MAX_PACKET_BYTES) return false
+    const at = this.reserve()
+    bytes.copy(this.memory, at)
+    return this.commit(at, bytes.length)
+  }
+
+  /** Where RTP and RTCP packets may be printed before they leave: `MAX_PACKET_BYTES` are free from where `reserve` says. */
+  get memory (): Buffer { return this.#path?.memory ?? nowhere }
+  reserve (): number { return this.#path?.reserve() ?? 0 }
+
+  /**
+   * Sends one RTP or RTCP packet of `length` bytes that was printed at `at`, the place reserved last.
+   * @returns false when it could not be sent: not connected, or too large
+   */
+  commit (at: number, length: number): boolean {
     const path = this.#path
-    if (!this.#sender || !path || bytes.length > MAX_PACKET_BYTES) return false
-    path.commit(this.#sender.protect(bytes, path.memory, path.reserve()))
+    if (!this.#sender || !path || length > MAX_PACKET_BYTES) return false
+    path.commit(this.#sender.protect(path.memory, at, length))
     return true
   }
 

@@ -29,8 +29,8 @@ for (const name of ['AEAD_AES_128_GCM', 'AES128_CM_HMAC_SHA1_80'] as const) {
     using _sender = ours.sender
     using _receiver = ours.receiver
     const protect = (bytes: Buffer): Buffer => {
-      const out = Buffer.alloc(2000)
-      return out.subarray(0, ours.sender.protect(bytes, out, 0))
+      const out = Buffer.concat([bytes, Buffer.alloc(100)])
+      return out.subarray(0, ours.sender.protect(out, 0, bytes.length))
     }
     for (const sequence of sequences) {
       const bytes = packet(sequence)

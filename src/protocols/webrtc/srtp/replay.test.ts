@@ -81,8 +81,8 @@ function pair (name: keyof typeof srtpProfiles) {
     return bytes
   }
   const send = (bytes: Buffer): Buffer => {
-    const out = Buffer.alloc(100)
-    return out.subarray(0, near.sender.protect(bytes, out, 0))
+    const out = Buffer.concat([bytes, Buffer.alloc(100)])
+    return out.subarray(0, near.sender.protect(out, 0, bytes.length))
   }
   const open = (bytes: Buffer): Buffer | undefined => far.receiver.unprotect(bytes)
   return { plain, send, open, [Symbol.dispose]: () => stack.dispose() }

@@ -23,7 +23,7 @@ export class SrtpSender implements Disposable {
   #ssrc: number | undefined
   #stream: Stream | undefined
   #rtcpIndex = 0
-  #out: Memory | undefined
+  #memory: Memory | undefined
 
   /** The cipher is disposed with it. */
   constructor (cipher: PacketCipher) { this.#cipher = cipher }
@@ -33,22 +33,21 @@ export class SrtpSender implements Disposable {
   get rtcpOverhead (): number { return this.#cipher.rtcpOverhead }
 
   /**
-   * Writes the protected form of an RTP or RTCP packet to `out`, from `at` on, and says how long it is. The packet stays as it
-   * is. Cheapest where `out` is the same buffer as last time.
+   * Protects the RTP or RTCP packet of `length` bytes that stands at `at` where it stands, and says how long it is then. Cheapest
+   * where `bytes` is the same buffer as last time.
    * @throws RangeError, before anything is written, if there is no room, the packet is malformed, or indexes are used up
    */
-  protect (packet: Buffer, out: Buffer, at: number): number {
-    return isRtcp(packet) ? this.#protectRtcp(packet, out, at) : this.#protectRtp(packet, out, at)
+  protect (bytes: Buffer, at: number, length: number): number {
+    return isRtcp(bytes, at) ? this.#protectRtcp(bytes, at, length) : this.#protectRtp(bytes, at, length)
   }
 
-  #protectRtp (packet: Buffer, out: Buffer, at: number): number {
-    const { length } = packet
-    const header = rtpHeaderLength(packet, length)
-    if (header === undefined) throw new RangeError('not an RTP packet')
+  #protectRtp (bytes: Buffer, at: number, length: number): number {
     const total = length + this.#cipher.rtpOverhead
-    const memory = this.#roomIn(out, at, total)
-    const ssrc = packet.readInt32BE(8)
-    const sequence = packet[2]! << 8 | packet[3]!
+    const memory = this.#roomIn(bytes, at, total)
+    const header = rtpHeaderLength(bytes, length, at)
+    if (header === undefined) throw new RangeError('not an RTP packet')
+    const ssrc = bytes.readInt32BE(at + 8)
+    const sequence = bytes[at + 2]! << 8 | bytes[at + 3]!
     const stream = ssrc === this.#ssrc ? this.#stream : this.#streams.get(ssrc)
     const index = stream === undefined ? sequence : guessIndex(stream.highest, sequence)
     if (index >= INDEX_LIMIT) throw new RangeError('an SSRC whose indexes are used up')
@@ -58,21 +57,17 @@ export class SrtpSender implements Disposable {
       this.#ssrc = ssrc
       this.#stream = stream
     }
-    out.set(packet, at)
     this.#cipher.sealRtp(memory, at, header, length, rolloverOf(index))
     return total
   }
 
   /** One index for all SSRCs, which receivers see as gaps; a receiver that never heard of one starts anywhere. */
-  #protectRtcp (packet: Buffer, out: Buffer, at: number): number {
-    const { length } = packet
-    if (length < RTCP_CLEAR_BYTES || !isVersion2(packet)) throw new RangeError('not an RTCP packet')
+  #protectRtcp (bytes: Buffer, at: number, length: number): number {
     const total = length + this.#cipher.rtcpOverhead
-    const memory = this.#roomIn(out, at, total)
+    const memory = this.#roomIn(bytes, at, total)
+    if (length < RTCP_CLEAR_BYTES || !isVersion2(bytes, at)) throw new RangeError('not an RTCP packet')
     if (this.#rtcpIndex >= RTCP_INDEX_LIMIT) throw new RangeError('RTCP indexes are used up')
-    const index = this.#rtcpIndex++
-    out.set(packet, at)
-    this.#cipher.sealRtcp(memory, at, length, index)
+    this.#cipher.sealRtcp(memory, at, length, this.#rtcpIndex++)
     return total
   }
 
@@ -81,10 +76,10 @@ export class SrtpSender implements Disposable {
     this.#streams.set(ssrc, { highest })
   }
 
-  #roomIn (out: Buffer, at: number, length: number): Memory {
-    if (!Number.isInteger(at) || at < 0 || at + length > out.length) throw new RangeError(`no room for ${length} bytes at ${at} of ${out.length}`)
-    if (this.#out?.bytes !== out) this.#out = new Memory(out)
-    return this.#out
+  #roomIn (bytes: Buffer, at: number, length: number): Memory {
+    if (!Number.isInteger(at) || at < 0 || at + length > bytes.length) throw new RangeError(`no room for ${length} bytes at ${at} of ${bytes.length}`)
+    if (this.#memory?.bytes !== bytes) this.#memory = new Memory(bytes)
+    return this.#memory
   }
 
   [Symbol.dispose] (): void { this.#cipher[Symbol.dispose]() }

@@ -62,7 +62,8 @@ const rows: { name: string, cipher: () => PacketCipher, plain: string, bytes: st
 /** Room on both sides shows whether anything is written beside the packet. */
 function protect (sender: SrtpSender, plain: Buffer): Buffer {
   const out = Buffer.alloc(plain.length + 100, 0xee)
-  const length = sender.protect(plain, out, 7)
+  plain.copy(out, 7)
+  const length = sender.protect(out, 7, plain.length)
   assert.ok([...out.subarray(0, 7), ...out.subarray(7 + length)].every(byte => byte === 0xee))
   return out.subarray(7, 7 + length)
 }
@@ -71,9 +72,7 @@ for (const { name, cipher, plain, bytes, index = 0 } of rows) {
   test(`SRTP: ${name}`, () => {
     using sender = new SrtpSender(cipher())
     for (let sent = 0; sent < index; sent++) protect(sender, bytesOf('80c90001 00000001'))
-    const packet = bytesOf(plain)
-    assert.equal(protect(sender, packet).toString('hex'), bytesOf(bytes).toString('hex'))
-    assert.ok(packet.equals(bytesOf(plain)), 'the packet itself is as it was')
+    assert.equal(protect(sender, bytesOf(plain)).toString('hex'), bytesOf(bytes).toString('hex'))
     using receiver = new SrtpReceiver(cipher())
     const received = bytesOf(bytes)
     assert.equal(receiver.unprotect(received)?.toString('hex'), bytesOf(plain).toString('hex'))
@@ -105,7 +104,7 @@ test('what is too short, too long, or says more of its header than there is', ()
     assert.equal(receiver.unprotect(randomBytes(65_535)), undefined)
     using sender = new SrtpSender(cipher())
     const malformed = ['', '80', '80600001 00000000', '91600001 00000000 00000001', '90600001 00000000 00000001 bede0001', '40600001 00000000 00000001', '80c80001', '40c80001 00000001']
-    for (const hex of malformed) assert.throws(() => sender.protect(bytesOf(hex), Buffer.alloc(200), 0), RangeError, hex)
+    for (const hex of malformed) assert.throws(() => protect(sender, bytesOf(hex)), RangeError, hex)
   }
 })
 
@@ -120,10 +119,12 @@ test('nothing is written where there is no room', () => {
     for (const plain of [bytesOf(short), bytesOf(report)]) {
       const exact = protect(sender, plain).length
       const out = Buffer.alloc(exact + 3, 0xee)
-      for (const at of [4, out.length, -1, 1e9, NaN, 0.5, Infinity]) assert.throws(() => sender.protect(plain, out, at), RangeError)
-      assert.throws(() => sender.protect(plain, Buffer.alloc(0), 0), RangeError)
-      assert.ok(out.every(byte => byte === 0xee))
-      assert.equal(sender.protect(plain, out, 3), exact)
+      plain.copy(out, 3)
+      const before = Buffer.from(out)
+      for (const at of [4, out.length, -1, 1e9, NaN, 0.5, Infinity]) assert.throws(() => sender.protect(out, at, plain.length), RangeError)
+      assert.throws(() => sender.protect(Buffer.alloc(0), 0, plain.length), RangeError)
+      assert.ok(out.equals(before))
+      assert.equal(sender.protect(out, 3, plain.length), exact)
     }
   }
 })
@@ -166,7 +167,8 @@ test('packets stay what they were while 200 000 others pass', () => {
       packet.writeUInt16BE(i & 0xffff, 2)
       packet.writeUInt32BE(i, 20)
       const plain = packet.subarray(0, 24 + i % 277)
-      const opened = receiver.unprotect(out.subarray(0, sender.protect(plain, out, 0)))
+      plain.copy(out)
+      const opened = receiver.unprotect(out.subarray(0, sender.protect(out, 0, plain.length)))
       if (!opened?.equals(plain)) assert.fail(`packet ${i}`)
       if (i % 1000 === 0) kept.push([opened, opened.toString('hex')])
     }
