@@ -27,6 +27,8 @@ export class RtpPacket {
   readonly compositionOffset: number
   /** AV1's dependency descriptor, where the publisher sends it and somebody may read it: of its header extensions the one that is passed on. */
   descriptor: Buffer | undefined
+  /** Where a `PacketCache` keeps it; 0 for nowhere. */
+  place = 0
 
   /** @param bytes a packet that `isRtp` accepted, or that we wrote. */
   constructor (bytes: Buffer, compositionOffset = 0, descriptor?: Buffer) {

@@ -5,6 +5,7 @@ import { printTarget } from '../../test/support/print-target.ts'
 import { CatchUp } from './catch-up.ts'
 import { ExtensionBlock } from './header-extensions.ts'
 import { ntpMiddle, ntpOf, wallOf } from './ntp.ts'
+import { PacketCache } from './packet-cache.ts'
 import { PacketHistory } from './packet-history.ts'
 import { Redundancy } from './redundancy.ts'
 import { Rewriter } from './rewriter.ts'
@@ -71,7 +72,7 @@ test('random sources: outgoing numbers have exactly the gaps of what was lost on
 })
 
 test('the history gives back what is young, once in a while', () => {
-  const history = new PacketHistory({ packets: 8, ms: 100, resendGapMs: 20 })
+  const history = new PacketHistory(new PacketCache(), { packets: 8, ms: 100, resendGapMs: 20 })
   for (let i = 0; i < 10; i++) history.add({ packet: packet(i, i), sequenceNumber: i, timestamp: i, frameNumber: 0, number: i }, 0)
   assert.equal(history.take(1, 0), undefined, 'overwritten')
   assert.equal(history.take(9, 0)?.timestamp, 9)
@@ -137,7 +138,7 @@ test('without a stream for retransmissions a packet is sent again to the byte as
 })
 
 test('the history has room for what is sent in its time, up to a limit; an old packet makes way for a new one', () => {
-  const history = new PacketHistory({ packets: 1024, ms: 1000, resendGapMs: 20 })
+  const history = new PacketHistory(new PacketCache(), { packets: 1024, ms: 1000, resendGapMs: 20 })
   const add = (n: number, now: number): void => history.add({ packet: packet(n, n), sequenceNumber: n & 0xffff, timestamp: n * 3, frameNumber: n & 0xff, number: n & 0xffff }, now)
   for (let n = 65_000; n < 65_300; n++) add(n, n - 65_000)
   history.take(65_001, 300)

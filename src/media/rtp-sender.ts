@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { FrameNumbers } from './dependency-descriptor.ts'
 import type { ExtensionBlock } from './header-extensions.ts'
 import { ntpOf, roundTripMs as roundTrip } from './ntp.ts'
+import { sharedPacketCache } from './packet-cache.ts'
 import { PacketHistory, type SentPacket } from './packet-history.ts'
 import type { Redundancy } from './redundancy.ts'
 import { Rewriter } from './rewriter.ts'
@@ -68,7 +69,7 @@ export class RtpSender {
   /** The highest count of lost packets reported: late ones and duplicates may lower the report, not this. */
   mostLost = 0
   readonly #options: SenderOptions
-  readonly #history = new PacketHistory()
+  readonly #history = new PacketHistory(sharedPacketCache())
   readonly #frames = new FrameNumbers()
   #payloadBytes = 0
   #resendBudget = MAX_RESEND_BURST
