@@ -3,7 +3,7 @@ import { createCipheriv, createHmac, randomBytes } from 'node:crypto'
 import test from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { CtrKey, CTR_IV_BYTES, GcmKey, GCM_IV_BYTES, GCM_TAG_BYTES, HmacSha1Key, Memory, SHA1_BYTES } from './evp.ts'
+import { CtrKey, CTR_IV_BYTES, EcbKey, GcmKey, GCM_IV_BYTES, GCM_TAG_BYTES, HmacSha1Key, Memory, SHA1_BYTES } from './evp.ts'
 
 const lengths = [0, 1, 15, 16, 17, 63, 64, 65, 255, 1200, 9000, 65_000]
 const fresh = (length: number): Memory => new Memory(randomBytes(length))
@@ -44,8 +44,22 @@ for (const keyBytes of [16, 32]) {
   })
 }
 
+test('AES in blocks is that of node:crypto', () => {
+  for (const keyBytes of [16, 32]) {
+    const secret = randomBytes(keyBytes)
+    using key = new EcbKey(secret)
+    const memory = fresh(5 + 80 + 5)
+    const before = Buffer.from(memory.bytes)
+    key.encrypt(memory, 5, 80)
+    const text = createCipheriv(`aes-${keyBytes * 8}-ecb`, secret, null).setAutoPadding(false).update(before.subarray(5, 85))
+    assert.ok(memory.bytes.equals(Buffer.concat([before.subarray(0, 5), text, before.subarray(-5)])))
+    assert.throws(() => key.encrypt(memory, 0, 17), RangeError, 'not whole blocks')
+    assert.throws(() => key.encrypt(memory, 80, 16), RangeError, 'outside')
+  }
+})
+
 test('HMAC-SHA1 is that of node:crypto', () => {
-  for (const keyBytes of [1, 20, 64, 100]) {
+  for (const keyBytes of [1, 20, 64, 100, 256, 300]) {
     const secret = randomBytes(keyBytes)
     using key = new HmacSha1Key(secret)
     for (const length of lengths) {
@@ -111,6 +125,7 @@ test('memory that was transferred away is not touched', () => {
 test('keys of no length they have, and keys that are no more', () => {
   for (const length of [0, 15, 17, 24, 33]) assert.throws(() => new GcmKey(randomBytes(length)), RangeError)
   for (const length of [0, 15, 17, 24, 33]) assert.throws(() => new CtrKey(randomBytes(length)), RangeError)
+  for (const length of [0, 15, 17, 24, 33]) assert.throws(() => new EcbKey(randomBytes(length)), RangeError)
   assert.throws(() => new HmacSha1Key(Buffer.alloc(0)), RangeError)
   const memory = fresh(64)
   const gcm = new GcmKey(randomBytes(16))

@@ -11,12 +11,14 @@ export const GCM_IV_BYTES = 12
 export const GCM_TAG_BYTES = 16
 export const CTR_IV_BYTES = 16
 export const SHA1_BYTES = 20
+export const AES_BLOCK_BYTES = 16
 
 /** EVP_CTRL_AEAD_GET_TAG and EVP_CTRL_AEAD_SET_TAG of openssl/evp.h. */
 const Control = { getTag: 0x10, setTag: 0x11 } as const
 
 type Pointer = number
 type Native = (...values: number[]) => number
+type Fetch = (library: Pointer, name: string, properties: null) => Pointer
 
 /** Pointers are declared as numbers: koffi converts those in a fraction of the time it needs for a Buffer or a bigint. */
 function bind (library: Koffi.LibraryHandle) {
@@ -25,16 +27,13 @@ function bind (library: Koffi.LibraryHandle) {
   return {
     newCipher: native('EVP_CIPHER_CTX_new', pointer),
     freeCipher: native('EVP_CIPHER_CTX_free', 'void', pointer),
-    gcm128: native('EVP_aes_128_gcm', pointer),
-    gcm256: native('EVP_aes_256_gcm', pointer),
-    ctr128: native('EVP_aes_128_ctr', pointer),
-    ctr256: native('EVP_aes_256_ctr', pointer),
+    fetchCipher: library.func('EVP_CIPHER_fetch', pointer, [pointer, 'str', 'str']) as Fetch,
+    fetchDigest: library.func('EVP_MD_fetch', pointer, [pointer, 'str', 'str']) as Fetch,
     encryptInit: native('EVP_EncryptInit_ex', 'int', pointer, pointer, pointer, pointer, pointer),
     decryptInit: native('EVP_DecryptInit_ex', 'int', pointer, pointer, pointer, pointer, pointer),
     /** Says how many bytes it took, and -1 where it failed. Additional data without a target; without either, the end. */
     cipher: native('EVP_Cipher', 'int', pointer, pointer, pointer, 'uint'),
     control: native('EVP_CIPHER_CTX_ctrl', 'int', pointer, 'int', 'int', pointer),
-    sha1: native('EVP_sha1', pointer),
     newHmac: native('HMAC_CTX_new', pointer),
     freeHmac: native('HMAC_CTX_free', 'void', pointer),
     hmacInit: native('HMAC_Init_ex', 'int', pointer, pointer, 'int', pointer, pointer),
@@ -51,17 +50,37 @@ let bound: Evp | undefined
 const library = (): typeof Koffi => koffi ??= createRequire(import.meta.url)('koffi') as typeof Koffi
 const evp = (): Evp => bound ??= bind(library().load(null))
 
-/** Bytes at a known address, which stays where it is for as long as this object lives. */
+/** Whether Node lets its OpenSSL be called: not on Windows, nor where OpenSSL is linked from elsewhere. */
+export function isCallable (): boolean {
+  try {
+    return evp() !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** By OpenSSL's names. Never freed: `EVP_aes_128_gcm` and its like need nothing of that, and look the algorithm up for each key instead. */
+const algorithms = new Map<string, Pointer>()
+
+function algorithm (name: string, fetch: (name: string) => Pointer): Pointer {
+  const known = algorithms.get(name)
+  if (known !== undefined) return known
+  const found = fetch(name)
+  if (found === 0) throw refused()
+  algorithms.set(name, found)
+  return found
+}
+
+/** Bytes at an address that is asked for once, and stays where it is for as long as this object lives. */
 export class Memory {
   readonly bytes: Buffer
-  readonly #address: Pointer
+  /** 0 until it is needed: memory for all sessions is made before anybody knows whether there will be one. */
+  #address: Pointer = 0
 
   /** @throws RangeError if there are none: nothing has no address. */
   constructor (bytes: Buffer) {
     if (bytes.length === 0) throw new RangeError('no bytes, no address')
     this.bytes = bytes
-    this.#address = Number(library().address(bytes))
-    if (!Number.isSafeInteger(this.#address) || this.#address <= 0) throw new RangeError('an address that is not exact as a number')
   }
 
   /**
@@ -69,8 +88,14 @@ export class Memory {
    * @throws RangeError unless `length` bytes from there are inside (a buffer that was transferred away has none)
    */
   pointer (at: number, length: number): Pointer {
-    if (at >= 0 && length >= 0 && at + length <= this.bytes.length) return this.#address + at
+    if (at >= 0 && length >= 0 && at + length <= this.bytes.length) return (this.#address || this.#locate()) + at
     throw new RangeError(`${length} bytes at ${at} are not inside ${this.bytes.length}`)
+  }
+
+  #locate (): Pointer {
+    const address = Number(library().address(this.bytes))
+    if (!Number.isSafeInteger(address) || address <= 0) throw new RangeError('an address that is not exact as a number')
+    return this.#address = address
   }
 }
 
@@ -79,18 +104,32 @@ const refused = (): Error => {
   return new Error('OpenSSL refused an operation')
 }
 
+/** Where keys stand for as long as OpenSSL reads them. Longer ones, which few have, get memory of their own. */
+const keyMemory = new Memory(Buffer.alloc(256))
+
+/** @returns what `use` says, which sees the key where OpenSSL can read it; then that place is wiped */
+function withKey (key: Uint8Array, use: (pointer: Pointer) => boolean): boolean {
+  const memory = key.length <= keyMemory.bytes.length ? keyMemory : new Memory(Buffer.alloc(key.length))
+  try {
+    memory.bytes.set(key)
+    return use(memory.pointer(0, key.length))
+  } finally {
+    memory.bytes.fill(0, 0, key.length)
+  }
+}
+
 /** A context and the key in it; both gone with `dispose`. */
 class CipherKey implements Disposable {
   protected readonly evp: Evp = evp()
-  #context: Pointer
+  #context: Pointer = 0
 
-  constructor (key: Uint8Array, cipher: Native, keyBytes: number) {
-    if (key.length !== keyBytes) throw new RangeError(`a key of ${key.length} bytes`)
-    const memory = new Memory(Buffer.from(key))
-    this.#context = this.evp.newCipher()
-    const keyed = this.#context !== 0 && this.evp.encryptInit(this.#context, cipher(), 0, memory.pointer(0, keyBytes), 0) === 1
-    memory.bytes.fill(0)
-    if (keyed) return
+  /** @param key 16 or 32 bytes. @throws RangeError for another length */
+  constructor (key: Uint8Array, mode: 'GCM' | 'CTR' | 'ECB') {
+    if (key.length !== 16 && key.length !== 32) throw new RangeError(`a key of ${key.length} bytes`)
+    const { evp } = this
+    const cipher = algorithm(`AES-${key.length * 8}-${mode}`, name => evp.fetchCipher(0, name, null))
+    const context = this.#context = evp.newCipher()
+    if (context !== 0 && withKey(key, pointer => evp.encryptInit(context, cipher, 0, pointer, 0) === 1)) return
     this[Symbol.dispose]()
     throw refused()
   }
@@ -110,7 +149,7 @@ class CipherKey implements Disposable {
 /** AES-GCM (NIST SP 800-38D) with nonces of 12 and tags of 16 bytes. */
 export class GcmKey extends CipherKey {
   /** @param key 16 or 32 bytes. */
-  constructor (key: Uint8Array) { super(key, key.length === 32 ? evp().gcm256 : evp().gcm128, key.length === 32 ? 32 : 16) }
+  constructor (key: Uint8Array) { super(key, 'GCM') }
 
   /** Encrypts `length` bytes where they are, and writes the tag behind them. `iv`: 12 bytes that this key never saw before. */
   seal (iv: Memory, aad: Memory, aadAt: number, aadLength: number, text: Memory, at: number, length: number): void {
@@ -144,7 +183,7 @@ export class GcmKey extends CipherKey {
 /** AES in counter mode (NIST SP 800-38A section 6.5). */
 export class CtrKey extends CipherKey {
   /** @param key 16 or 32 bytes. */
-  constructor (key: Uint8Array) { super(key, key.length === 32 ? evp().ctr256 : evp().ctr128, key.length === 32 ? 32 : 16) }
+  constructor (key: Uint8Array) { super(key, 'CTR') }
 
   /** Encrypts, or decrypts, `length` bytes where they are. `iv`: the first of the 16-byte counters. */
   crypt (iv: Memory, text: Memory, at: number, length: number): void {
@@ -155,17 +194,31 @@ export class CtrKey extends CipherKey {
   }
 }
 
+/** AES block by block (NIST SP 800-38A section 6.1): only for blocks that are all different, as the counters are of which keys are derived. */
+export class EcbKey extends CipherKey {
+  /** @param key 16 or 32 bytes. */
+  constructor (key: Uint8Array) { super(key, 'ECB') }
+
+  /** Encrypts `length` bytes, whole blocks of 16, where they are. */
+  encrypt (text: Memory, at: number, length: number): void {
+    if (length % AES_BLOCK_BYTES !== 0) throw new RangeError(`${length} bytes are not whole blocks`)
+    const body = text.pointer(at, length)
+    if (this.evp.cipher(this.context, body, body, length) < 0) throw refused()
+  }
+}
+
 /** HMAC-SHA1 (RFC 2104). OpenSSL's older HMAC functions: EVP_MAC does the same in the same time, with more to declare. */
 export class HmacSha1Key implements Disposable {
   readonly #evp: Evp = evp()
-  #context: Pointer
+  #context: Pointer = 0
 
+  /** @throws RangeError for a key without bytes, which OpenSSL would take for the one before. */
   constructor (key: Uint8Array) {
-    const memory = new Memory(Buffer.from(key))
-    this.#context = this.#evp.newHmac()
-    const keyed = this.#context !== 0 && this.#evp.hmacInit(this.#context, memory.pointer(0, key.length), key.length, this.#evp.sha1(), 0) === 1
-    memory.bytes.fill(0)
-    if (keyed) return
+    if (key.length === 0) throw new RangeError('a key of 0 bytes')
+    const evp = this.#evp
+    const sha1 = algorithm('SHA1', name => evp.fetchDigest(0, name, null))
+    const context = this.#context = evp.newHmac()
+    if (context !== 0 && withKey(key, pointer => evp.hmacInit(context, pointer, key.length, sha1, 0) === 1)) return
     this[Symbol.dispose]()
     throw refused()
   }

@@ -6,6 +6,10 @@ import type { SessionKeys } from './session-keys.ts'
 const TAG_BYTES = 10
 const ROLLOVER_BYTES = 4
 
+/** One of each for all sessions of the process: between what writes them and what reads them nothing else runs. */
+const digest = new Memory(Buffer.alloc(SHA1_BYTES))
+const received = Buffer.alloc(TAG_BYTES)
+
 /**
  * AES in counter mode, then HMAC-SHA1 cut to 80 bits (RFC 3711 sections 4.1.1, 4.2.1):
  *
@@ -23,8 +27,6 @@ export class CmCipher implements PacketCipher {
   readonly #rtcpKey: CtrKey
   readonly #rtcpAuth: HmacSha1Key
   readonly #rtcpIv: PacketIv
-  readonly #digest = new Memory(Buffer.alloc(SHA1_BYTES))
-  readonly #received = Buffer.alloc(TAG_BYTES)
 
   constructor (rtp: SessionKeys, rtcp: SessionKeys) {
     using keys = new DisposableStack()
@@ -40,13 +42,13 @@ export class CmCipher implements PacketCipher {
   sealRtp (memory: Memory, at: number, header: number, length: number, rollover: number): void {
     this.#cryptRtp(memory, at, header, length, rollover)
     this.#signRtp(memory, at, length, rollover)
-    this.#writeTag(memory.bytes, at + length)
+    writeTag(memory.bytes, at + length)
   }
 
   openRtp (memory: Memory, at: number, header: number, length: number, rollover: number): boolean {
-    this.#readTag(memory.bytes, at + length)
+    readTag(memory.bytes, at + length)
     this.#signRtp(memory, at, length, rollover)
-    if (!this.#isAuthentic()) return false
+    if (!isAuthentic()) return false
     this.#cryptRtp(memory, at, header, length, rollover)
     return true
   }
@@ -54,14 +56,14 @@ export class CmCipher implements PacketCipher {
   sealRtcp (memory: Memory, at: number, length: number, index: number): void {
     this.#cryptRtcp(memory, at, length, index)
     memory.bytes.writeUInt32BE(ENCRYPTED + index, at + length)
-    this.#rtcpAuth.sign(memory, at, length + INDEX_BYTES, this.#digest)
-    this.#writeTag(memory.bytes, at + length + INDEX_BYTES)
+    this.#rtcpAuth.sign(memory, at, length + INDEX_BYTES, digest)
+    writeTag(memory.bytes, at + length + INDEX_BYTES)
   }
 
   openRtcp (memory: Memory, at: number, length: number, index: number): boolean {
-    this.#readTag(memory.bytes, at + length + INDEX_BYTES)
-    this.#rtcpAuth.sign(memory, at, length + INDEX_BYTES, this.#digest)
-    if (!this.#isAuthentic()) return false
+    readTag(memory.bytes, at + length + INDEX_BYTES)
+    this.#rtcpAuth.sign(memory, at, length + INDEX_BYTES, digest)
+    if (!isAuthentic()) return false
     this.#cryptRtcp(memory, at, length, index)
     return true
   }
@@ -80,27 +82,23 @@ export class CmCipher implements PacketCipher {
   /** The roll-over counter is signed without being sent: it stands for that time where the tag has its place. */
   #signRtp (memory: Memory, at: number, length: number, rollover: number): void {
     memory.bytes.writeUInt32BE(rollover, at + length)
-    this.#rtpAuth.sign(memory, at, length + ROLLOVER_BYTES, this.#digest)
-  }
-
-  #writeTag (bytes: Buffer, at: number): void {
-    const digest = this.#digest.bytes
-    for (let i = 0; i < TAG_BYTES; i++) bytes[at + i] = digest[i]!
-  }
-
-  #readTag (bytes: Buffer, at: number): void {
-    const received = this.#received
-    for (let i = 0; i < TAG_BYTES; i++) received[i] = bytes[at + i]!
-  }
-
-  /** Looks at every byte, wherever the first difference is: the time it takes says nothing (RFC 3711 section 9.5). */
-  #isAuthentic (): boolean {
-    const digest = this.#digest.bytes
-    const received = this.#received
-    let difference = 0
-    for (let i = 0; i < TAG_BYTES; i++) difference |= digest[i]! ^ received[i]!
-    return difference === 0
+    this.#rtpAuth.sign(memory, at, length + ROLLOVER_BYTES, digest)
   }
 
   [Symbol.dispose] (): void { this.#keys.dispose() }
+}
+
+function writeTag (bytes: Buffer, at: number): void {
+  for (let i = 0; i < TAG_BYTES; i++) bytes[at + i] = digest.bytes[i]!
+}
+
+function readTag (bytes: Buffer, at: number): void {
+  for (let i = 0; i < TAG_BYTES; i++) received[i] = bytes[at + i]!
+}
+
+/** Looks at every byte, wherever the first difference is: the time it takes says nothing (RFC 3711 section 9.5). */
+function isAuthentic (): boolean {
+  let difference = 0
+  for (let i = 0; i < TAG_BYTES; i++) difference |= digest.bytes[i]! ^ received[i]!
+  return difference === 0
 }

@@ -3,6 +3,9 @@ import { ENCRYPTED, INDEX_BYTES, RTCP_CLEAR_BYTES, type PacketCipher } from './p
 import { PacketIv } from './packet-iv.ts'
 import type { SessionKeys } from './session-keys.ts'
 
+/** What is authenticated of an RTCP packet does not stand together: it is brought together here, for all sessions. */
+const rtcpClear = new Memory(Buffer.alloc(RTCP_CLEAR_BYTES + INDEX_BYTES))
+
 /**
  * AES-GCM (RFC 7714):
  *
@@ -18,8 +21,6 @@ export class GcmCipher implements PacketCipher {
   readonly #rtpIv: PacketIv
   readonly #rtcpKey: GcmKey
   readonly #rtcpIv: PacketIv
-  /** What is authenticated of an RTCP packet does not stand together: it is brought together here. */
-  readonly #rtcpClear = new Memory(Buffer.alloc(RTCP_CLEAR_BYTES + INDEX_BYTES))
 
   constructor (rtp: SessionKeys, rtcp: SessionKeys) {
     using keys = new DisposableStack()
@@ -40,13 +41,13 @@ export class GcmCipher implements PacketCipher {
 
   sealRtcp (memory: Memory, at: number, length: number, index: number): void {
     const iv = this.#prepareRtcp(memory.bytes, at, index)
-    this.#rtcpKey.seal(iv, this.#rtcpClear, 0, RTCP_CLEAR_BYTES + INDEX_BYTES, memory, at + RTCP_CLEAR_BYTES, length - RTCP_CLEAR_BYTES)
-    this.#rtcpClear.bytes.copy(memory.bytes, at + length + GCM_TAG_BYTES, RTCP_CLEAR_BYTES)
+    this.#rtcpKey.seal(iv, rtcpClear, 0, RTCP_CLEAR_BYTES + INDEX_BYTES, memory, at + RTCP_CLEAR_BYTES, length - RTCP_CLEAR_BYTES)
+    rtcpClear.bytes.copy(memory.bytes, at + length + GCM_TAG_BYTES, RTCP_CLEAR_BYTES)
   }
 
   openRtcp (memory: Memory, at: number, length: number, index: number): boolean {
     const iv = this.#prepareRtcp(memory.bytes, at, index)
-    return this.#rtcpKey.open(iv, this.#rtcpClear, 0, RTCP_CLEAR_BYTES + INDEX_BYTES, memory, at + RTCP_CLEAR_BYTES, length - RTCP_CLEAR_BYTES)
+    return this.#rtcpKey.open(iv, rtcpClear, 0, RTCP_CLEAR_BYTES + INDEX_BYTES, memory, at + RTCP_CLEAR_BYTES, length - RTCP_CLEAR_BYTES)
   }
 
   #ivOf (bytes: Buffer, at: number, rollover: number): Memory {
@@ -54,7 +55,7 @@ export class GcmCipher implements PacketCipher {
   }
 
   #prepareRtcp (bytes: Buffer, at: number, index: number): Memory {
-    const clear = this.#rtcpClear.bytes
+    const clear = rtcpClear.bytes
     bytes.copy(clear, 0, at, at + RTCP_CLEAR_BYTES)
     clear.writeUInt32BE(ENCRYPTED + index, RTCP_CLEAR_BYTES)
     return this.#rtcpIv.set(bytes.readInt32BE(at + 4), index >>> 16, index & 0xffff)

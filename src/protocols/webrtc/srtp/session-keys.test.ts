@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { createCipheriv, randomBytes } from 'node:crypto'
 import test from 'node:test'
 import { CtrKey, CTR_IV_BYTES, Memory } from '../../../lib/native/evp.ts'
 import { PacketIv } from './packet-iv.ts'
-import { keyMaterialBytes, splitKeyMaterial, srtpProfileOf, srtpProfiles } from './profiles.ts'
-import { derive, deriveSessionKeys } from './session-keys.ts'
+import { keyMaterialBytes, type MasterKey, splitKeyMaterial, srtpProfileOf, srtpProfiles } from './profiles.ts'
+import { deriveSessionKeys } from './session-keys.ts'
 
 const bytesOf = (hex: string): Buffer => Buffer.from(hex.replaceAll(/\s/g, ''), 'hex')
 
@@ -25,9 +26,28 @@ test('the keys of RFC 3711 appendix B.3', () => {
   assert.deepEqual(rtp, {
     key: bytesOf('C61E7A93744F39EE10734AFE3FF7A087'), salt: bytesOf('30CBBC08863D8C85D49DB34A9AE1'), auth: bytesOf('CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4')
   })
-  assert.deepEqual(rtcp, { key: derive(master, 3, 16), auth: derive(master, 4, 20), salt: derive(master, 5, 14) })
   assert.notDeepEqual(rtp, rtcp)
 })
+
+/** The key stream from salt XOR label on (RFC 3711 section 4.3.3), as node:crypto makes it. */
+function keyStream ({ key, salt }: MasterKey, label: number, length: number): Buffer {
+  const counter = Buffer.concat([salt, Buffer.alloc(16 - salt.length)])
+  counter[7]! ^= label
+  return createCipheriv(`aes-${key.length === 32 ? 256 : 128}-ctr`, key, counter).update(Buffer.alloc(length))
+}
+
+for (const [name, profile] of Object.entries(srtpProfiles)) {
+  test(`the keys of ${name} are pieces of its key stream`, () => {
+    const { keyBytes, saltBytes, aead } = profile
+    for (let i = 0; i < 20; i++) {
+      const master = { key: randomBytes(keyBytes), salt: randomBytes(saltBytes) }
+      const of = (first: number) => ({
+        key: keyStream(master, first, keyBytes), auth: keyStream(master, first + 1, aead ? 0 : 20), salt: keyStream(master, first + 2, saltBytes)
+      })
+      assert.deepEqual(deriveSessionKeys(profile, master), { rtp: of(0), rtcp: of(3) })
+    }
+  })
+}
 
 test('profiles have the numbers of DTLS', () => {
   assert.deepEqual([0x0007, 0x0008, 0x0001, 0x0002].map(srtpProfileOf), [...Object.values(srtpProfiles), undefined])

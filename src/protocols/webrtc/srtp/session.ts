@@ -9,7 +9,11 @@ import { deriveSessionKeys } from './session-keys.ts'
 /** For one direction: each has its own master key. */
 export function packetCipher (profile: SrtpProfile, master: MasterKey): PacketCipher {
   const { rtp, rtcp } = deriveSessionKeys(profile, master)
-  return profile.aead ? new GcmCipher(rtp, rtcp) : new CmCipher(rtp, rtcp)
+  try {
+    return profile.aead ? new GcmCipher(rtp, rtcp) : new CmCipher(rtp, rtcp)
+  } finally {
+    for (const { key, auth, salt } of [rtp, rtcp]) { key.fill(0); auth.fill(0); salt.fill(0) } // OpenSSL has its own.
+  }
 }
 
 /**
@@ -18,10 +22,14 @@ export function packetCipher (profile: SrtpProfile, master: MasterKey): PacketCi
  * @throws RangeError if the material is not of the profile's length
  */
 export function openSrtp (profile: SrtpProfile, material: Buffer, role: 'client' | 'server'): { sender: SrtpSender, receiver: SrtpReceiver } {
-  const { send, receive } = splitKeyMaterial(profile, material, role)
+  const masters = splitKeyMaterial(profile, material, role)
   using opened = new DisposableStack()
-  const sender = opened.use(new SrtpSender(packetCipher(profile, send)))
-  const receiver = new SrtpReceiver(packetCipher(profile, receive))
-  opened.move()
-  return { sender, receiver }
+  try {
+    const sender = opened.use(new SrtpSender(packetCipher(profile, masters.send)))
+    const receiver = new SrtpReceiver(packetCipher(profile, masters.receive))
+    opened.move()
+    return { sender, receiver }
+  } finally {
+    for (const { key, salt } of [masters.send, masters.receive]) { key.fill(0); salt.fill(0) }
+  }
 }
