@@ -8,6 +8,7 @@ import { AppError, errorTable, ProtocolError } from './errors.ts'
 import { newId, uuidV7 } from './ids.ts'
 import { createLogger, Tally } from './log.ts'
 import { BoundedQueue } from './queue.ts'
+import { drawRandom } from './random.ts'
 
 test('a child controller aborts with its parent and lets go of it when disposed', async () => {
   const parent = new AbortController()
@@ -89,4 +90,10 @@ test('no secret reaches a log line', () => {
   }
   assert.equal(lines.length, 2)
   assert.doesNotMatch(lines.join(''), /canary/)
+})
+
+test('random bytes are given out once', () => {
+  const drawn = Array.from({ length: 2000 }, (_, i) => drawRandom(8 + i % 24).toString('hex'))
+  assert.deepEqual(drawn.map(hex => hex.length / 2), drawn.map((_, i) => 8 + i % 24))
+  assert.equal(new Set(drawn.map(hex => hex.slice(0, 16))).size, drawn.length)
 })

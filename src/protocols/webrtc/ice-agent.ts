@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../lib/clock.ts'
+import { drawRandom } from '../../lib/random.ts'
 import { peerReflexivePriority } from './candidate.ts'
 import { newCredentials } from './ice-credentials.ts'
 import { type Path, sendOn } from './path.ts'
@@ -37,7 +37,13 @@ export type Spot = {
   active: boolean
 }
 
-type Credentials = { readonly generation: number, readonly local: IceCredentials, readonly remote: IceCredentials | undefined }
+type Credentials = {
+  readonly generation: number
+  readonly local: IceCredentials
+  readonly remote: IceCredentials | undefined
+  /** How the peer's checks name both sides. */
+  readonly username: string | undefined
+}
 type OpenCheck = { readonly path: Path, readonly generation: number, readonly nominates: boolean }
 
 export type IceAgentOptions = {
@@ -64,7 +70,7 @@ export type IceAgentOptions = {
  */
 export class IceAgent implements Disposable {
   readonly #options: IceAgentOptions
-  readonly #tieBreaker = randomBytes(8).readBigUInt64BE()
+  readonly #tieBreaker = drawRandom(8).readBigUInt64BE()
   readonly #spots = new Map<string, Spot>()
   /** By transaction, the latest. */
   readonly #checks = new Map<string, OpenCheck>()
@@ -80,7 +86,7 @@ export class IceAgent implements Disposable {
 
   constructor (options: IceAgentOptions) {
     this.#options = options
-    this.#now = { generation: 0, local: newCredentials(), remote: options.remote }
+    this.#now = credentialsOf(0, newCredentials(), options.remote)
     options.named(this.#now.local.ufrag, true)
   }
 
@@ -92,7 +98,7 @@ export class IceAgent implements Disposable {
 
   /** Controlling: checks these paths until one of them works. */
   begin (remote: IceCredentials, paths: readonly Path[]): void {
-    this.#now = { ...this.#now, remote }
+    this.#now = credentialsOf(0, this.#now.local, remote)
     let ticks = 0
     const check = (): void => {
       ticks++
@@ -111,13 +117,13 @@ export class IceAgent implements Disposable {
       if (this.#before) this.#options.named(this.#before.local.ufrag, false)
       this.#before = this.#now
     }
-    this.#now = { generation: generation + 1, local: newCredentials(), remote }
+    this.#now = credentialsOf(generation + 1, newCredentials(), remote)
     this.#options.named(this.#now.local.ufrag, true)
   }
 
   /** A check that names us. @returns where the peer is heard; undefined if it is not the peer's */
   takeCheck (check: StunBinding, bytes: Buffer, path: Path): Spot | undefined {
-    const credentials = [this.#now, this.#before].find(known => known?.remote && check.username === `${known.local.ufrag}:${known.remote.ufrag}`)
+    const credentials = this.#inUse(({ username }) => username !== undefined && username === check.username)
     if (!credentials || this.#over || !isSigned(bytes, credentials.local.pwd)) return undefined
     const { transaction, priority = 0, useCandidate = false } = check
     const inOurRole = (this.#options.role === 'controlled' ? check.controlled : check.controlling) !== undefined
@@ -132,7 +138,7 @@ export class IceAgent implements Disposable {
   takeAnswer ({ kind, transaction }: StunBinding, bytes: Buffer, path: Path): Spot | undefined {
     const id = transaction.toString('latin1')
     const check = this.#checks.get(id)
-    const credentials = [this.#now, this.#before].find(known => known?.generation === check?.generation)
+    const credentials = this.#inUse(({ generation }) => generation === check?.generation)
     if (!check || kind !== 'success' || check.path.key !== path.key || !credentials?.remote || !isSigned(bytes, credentials.remote.pwd)) return undefined
     this.#checks.delete(id)
     const spot = this.#spots.get(path.key)
@@ -189,6 +195,11 @@ export class IceAgent implements Disposable {
     this.#spots.clear()
   }
 
+  #inUse (areMeant: (known: Credentials) => boolean): Credentials | undefined {
+    if (areMeant(this.#now)) return this.#now
+    return this.#before && areMeant(this.#before) ? this.#before : undefined
+  }
+
   /** Consent is asked for at times that nobody can know (RFC 7675 section 5.1). */
   #ask (spot: Spot, now: number): void {
     const credentials = spot.generation === this.#now.generation ? this.#now : this.#before ?? this.#now
@@ -199,7 +210,7 @@ export class IceAgent implements Disposable {
 
   #check (path: Path, { generation, local, remote }: Credentials, nominates = false): void {
     if (!remote || this.#over) return
-    const transaction = randomBytes(TRANSACTION_BYTES)
+    const transaction = drawRandom(TRANSACTION_BYTES)
     this.#checks.set(transaction.toString('latin1'), { path, generation, nominates })
     if (this.#checks.size > MAX_OPEN_CHECKS) this.#checks.delete(this.#checks.keys().next().value!)
     const role = this.#options.role === 'controlled' ? { controlled: this.#tieBreaker } : { controlling: this.#tieBreaker, ...nominates ? { useCandidate: true } : {} }
@@ -254,3 +265,6 @@ export class IceAgent implements Disposable {
     this.#before = undefined
   }
 }
+
+const credentialsOf = (generation: number, local: IceCredentials, remote: IceCredentials | undefined): Credentials =>
+  ({ generation, local, remote, username: remote && `${local.ufrag}:${remote.ufrag}` })

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import type { FieldProblem } from '../../lib/errors.ts'
+import { drawRandom } from '../../lib/random.ts'
 import type { IceCredentials } from './sdp-types.ts'
 
 /** RFC 8839 section 5.4: ice-char, of which 4 to 256 and 22 to 256. */
@@ -9,7 +9,7 @@ const PWD = /^[A-Za-z0-9+/]{22,256}$/
 const UFRAG_BYTES = 6
 const PWD_BYTES = 18
 
-export const newCredentials = (): IceCredentials => ({ ufrag: randomBytes(UFRAG_BYTES).toString('base64'), pwd: randomBytes(PWD_BYTES).toString('base64') })
+export const newCredentials = (): IceCredentials => ({ ufrag: drawRandom(UFRAG_BYTES).toString('base64'), pwd: drawRandom(PWD_BYTES).toString('base64') })
 
 /** The line that is missing or malformed, if one is. */
 export function malformedIn ({ ufrag, pwd }: IceCredentials): FieldProblem | undefined {

@@ -1,18 +1,23 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { addressBytes } from '../../lib/addresses.ts'
 import { ByteReader, ByteWriter } from '../../lib/bytes.ts'
 import { ProtocolError } from '../../lib/errors.ts'
+import { hmacSha1 } from '../../lib/native/hmac.ts'
 
 /** STUN as ICE uses it: Binding, nothing else (RFC 8489; RFC 8445 section 7). */
 
 const HEADER_BYTES = 20
 const COOKIE = 0x2112a442
 export const TRANSACTION_BYTES = 12
+const ATTRIBUTE_HEADER_BYTES = 4
 const DIGEST_BYTES = 20
+const FINGERPRINT_BYTES = 4
 /** A check with all its attributes has some 120 bytes; user names may add 513. */
 const MAX_STUN_BYTES = 1280
 const FINGERPRINT_MASK = 0x5354554e
+/** What a signature covers, for as long as it is made. */
+const covered = Buffer.alloc(MAX_STUN_BYTES)
 
 const types = { request: 0x0001, indication: 0x0011, success: 0x0101, error: 0x0111 } as const
 const kinds = new Map(Object.entries(types).map(([kind, type]) => [type as number, kind as keyof typeof types]))
@@ -50,41 +55,49 @@ export function parseBinding (bytes: Buffer): StunBinding {
   const kind = kinds.get(bytes.readUInt16BE(0))
   if (!kind) throw new ProtocolError('not a STUN Binding')
   if (bytes.readUInt16BE(2) !== bytes.length - HEADER_BYTES) throw new ProtocolError('a length that is not the datagram’s', 2)
-  const fields: Record<string, unknown> = {}
-  for (const [type, value] of attributesOf(bytes)) {
+  const binding: Fields = { kind, transaction: bytes.subarray(8, HEADER_BYTES) }
+  for (let at = HEADER_BYTES; at < bytes.length; at = endOf(bytes, at)) {
+    const value = valueAt(bytes, at)
+    const type = bytes.readUInt16BE(at)
     if (type === Attribute.integrity) break // What follows is not covered by it.
-    Object.assign(fields, read(type, value, bytes.subarray(4, HEADER_BYTES)))
+    read(binding, type, value, bytes)
   }
-  return { kind, transaction: bytes.subarray(8, HEADER_BYTES), ...fields }
+  return binding
 }
 
-function * attributesOf (bytes: Buffer): Generator<[type: number, value: Buffer, at: number]> {
-  const reader = new ByteReader(bytes, HEADER_BYTES)
-  while (reader.left > 0) {
-    const at = reader.offset
-    const type = reader.u16()
-    const length = reader.u16()
-    yield [type, reader.view(length), at]
-    reader.skip(padding(length))
-  }
+type Fields = { -readonly [Field in keyof StunBinding]: StunBinding[Field] }
+
+/** The value of the attribute at `at`: a view. @throws ProtocolError if it is not all there */
+function valueAt (bytes: Buffer, at: number): Buffer {
+  const from = at + ATTRIBUTE_HEADER_BYTES
+  const to = from > bytes.length ? Infinity : from + bytes.readUInt16BE(at + 2)
+  if (to > bytes.length) throw new ProtocolError('an attribute that is longer than its message', at)
+  return bytes.subarray(from, to)
 }
 
-/** Attributes end on multiples of 4 bytes. */
+/** Where the attribute at `at` ends, of which the value is there: on a multiple of 4 bytes. @throws ProtocolError if that is outside */
+function endOf (bytes: Buffer, at: number): number {
+  const length = bytes.readUInt16BE(at + 2)
+  const end = at + ATTRIBUTE_HEADER_BYTES + length + padding(length)
+  if (end > bytes.length) throw new ProtocolError('an attribute without its padding', at)
+  return end
+}
+
 const padding = (length: number): number => -length & 3
 
-function read (type: number, value: Buffer, mask: Buffer): Partial<StunBinding> {
-  const reader = new ByteReader(value)
+function read (binding: Fields, type: number, value: Buffer, message: Buffer): void {
   switch (type) {
-    case Attribute.username: return { username: value.toString('utf8') }
-    case Attribute.priority: return { priority: reader.u32() }
-    case Attribute.controlling: return { controlling: reader.u64() }
-    case Attribute.controlled: return { controlled: reader.u64() }
-    case Attribute.useCandidate: return { useCandidate: true }
-    case Attribute.errorCode: return { errorCode: (reader.u24() & 7) * 100 + reader.u8() }
-    case Attribute.mapped: return { mapped: readMapped(value, mask) }
-    default: return {}
+    case Attribute.username: binding.username = value.toString('utf8'); break
+    case Attribute.priority: binding.priority = new ByteReader(value).u32(); break
+    case Attribute.controlling: binding.controlling = new ByteReader(value).u64(); break
+    case Attribute.controlled: binding.controlled = new ByteReader(value).u64(); break
+    case Attribute.useCandidate: binding.useCandidate = true; break
+    case Attribute.errorCode: binding.errorCode = readErrorCode(new ByteReader(value)); break
+    case Attribute.mapped: binding.mapped = readMapped(value, message.subarray(4, HEADER_BYTES)); break
   }
 }
+
+const readErrorCode = (reader: ByteReader): number => (reader.u24() & 7) * 100 + reader.u8()
 
 /** XOR-MAPPED-ADDRESS (RFC 8489 section 14.2): masked by the cookie and, where it is longer, the transaction. */
 function readMapped (value: Buffer, mask: Buffer): TransportAddress {
@@ -105,38 +118,40 @@ const masked = (bytes: Buffer, mask: Buffer): Buffer => Buffer.from(bytes.map((b
 
 /** Whether the sender knows the password (MESSAGE-INTEGRITY, RFC 8489 section 14.5). */
 export function isSigned (bytes: Buffer, password: string): boolean {
-  for (const [type, value, at] of attributesOf(bytes)) {
-    if (type === Attribute.integrity) return value.length === DIGEST_BYTES && timingSafeEqual(value, digest(bytes.subarray(0, at), password))
+  if (bytes.length > MAX_STUN_BYTES) return false
+  for (let at = HEADER_BYTES; at < bytes.length; at = endOf(bytes, at)) {
+    const value = valueAt(bytes, at)
+    if (bytes.readUInt16BE(at) === Attribute.integrity) return value.length === DIGEST_BYTES && timingSafeEqual(value, digest(bytes, at, password))
   }
   return false
 }
 
-/** Covers the message up to the attribute, with a length that counts the attribute. */
-function digest (upTo: Buffer, password: string): Buffer {
-  const header = Buffer.from(upTo.subarray(0, HEADER_BYTES))
-  header.writeUInt16BE(upTo.length - HEADER_BYTES + 4 + DIGEST_BYTES, 2)
-  return createHmac('sha1', password).update(header).update(upTo.subarray(HEADER_BYTES)).digest()
+/** Covers the message up to the attribute, with a length that counts the attribute. @returns as `hmacSha1` */
+function digest (bytes: Buffer, upTo: number, password: string): Buffer {
+  bytes.copy(covered, 0, 0, upTo)
+  covered.writeUInt16BE(upTo - HEADER_BYTES + ATTRIBUTE_HEADER_BYTES + DIGEST_BYTES, 2)
+  return hmacSha1(Buffer.from(password), covered.subarray(0, upTo))
 }
 
 /** Signed with the password, and with a fingerprint (RFC 8445 section 7.1). */
 export function printBinding (message: StunBinding, password: string): Buffer {
   const writer = new ByteWriter(160).u16(types[message.kind]).u16(0).u32(COOKIE).bytes(message.transaction)
-  writeFields(writer, message, Buffer.from(writer.done().subarray(4)))
-  const signature = digest(writer.done(), password)
-  writer.u16(Attribute.integrity).u16(DIGEST_BYTES).bytes(signature)
-  const bytes = Buffer.from(writer.u16(Attribute.fingerprint).u16(4).u32(0).done())
+  writeFields(writer, message)
+  const signature = digest(writer.done(), writer.length, password)
+  const bytes = writer.u16(Attribute.integrity).u16(DIGEST_BYTES).bytes(signature).u16(Attribute.fingerprint).u16(FINGERPRINT_BYTES).u32(0).done()
   bytes.writeUInt16BE(bytes.length - HEADER_BYTES, 2)
-  bytes.writeUInt32BE((crc32(bytes.subarray(0, -8)) ^ FINGERPRINT_MASK) >>> 0, bytes.length - 4)
+  const fingerprintAt = bytes.length - FINGERPRINT_BYTES
+  bytes.writeUInt32BE((crc32(bytes.subarray(0, fingerprintAt - ATTRIBUTE_HEADER_BYTES)) ^ FINGERPRINT_MASK) >>> 0, fingerprintAt)
   return bytes
 }
 
-function writeFields (writer: ByteWriter, { username, priority, controlling, controlled, useCandidate, mapped, errorCode }: StunBinding, mask: Buffer): void {
+function writeFields (writer: ByteWriter, { username, priority, controlling, controlled, useCandidate, mapped, errorCode }: StunBinding): void {
   if (username !== undefined) {
     const name = Buffer.from(username)
     writer.u16(Attribute.username).u16(name.length).bytes(name).zeros(padding(name.length))
   }
   if (errorCode !== undefined) writer.u16(Attribute.errorCode).u16(4).u24(Math.floor(errorCode / 100)).u8(errorCode % 100)
-  if (mapped) writeMapped(writer, mapped, mask)
+  if (mapped) writeMapped(writer, mapped, writer.done().subarray(4, HEADER_BYTES))
   if (priority !== undefined) writer.u16(Attribute.priority).u16(4).u32(priority)
   if (useCandidate) writer.u16(Attribute.useCandidate).u16(0)
   if (controlled !== undefined) writer.u16(Attribute.controlled).u16(8).u64(controlled)
