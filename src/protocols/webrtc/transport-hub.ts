@@ -35,8 +35,10 @@ export class TransportHub implements AsyncDisposable {
   readonly #clock: Clock
   readonly #socket: UdpSocket
   readonly #sorter: PacketSorter
-  /** With the client of each. */
-  readonly #transports = new Map<Transport, string>()
+  readonly #transports = new Set<Transport>()
+  /** How many of each client's are still being made, and of all: counted as they come and go, since a join is not to look at everybody. */
+  readonly #connectingOf = new Map<string, number>()
+  #connecting = 0
   readonly #ticker: Disposable
   #tcp: TcpListener | undefined
   #dtls: DtlsContext | undefined
@@ -47,7 +49,7 @@ export class TransportHub implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock
     this.#socket = socket
     this.#sorter = sorter
-    this.#ticker = this.#clock.every(TICK_MS, () => { for (const { ice } of this.#transports.keys()) ice.tick() })
+    this.#ticker = this.#clock.every(TICK_MS, () => { for (const { ice } of this.#transports) ice.tick() })
   }
 
   /** @throws the system's error, `EADDRINUSE` and its like, when the port cannot be had. */
@@ -96,28 +98,32 @@ export class TransportHub implements AsyncDisposable {
 
   async [Symbol.asyncDispose] (): Promise<void> {
     this.#ticker[Symbol.dispose]()
-    await Promise.all([...this.#transports.keys()].map(transport => transport.close()))
+    await Promise.all([...this.#transports].map(transport => transport.close()))
     await this.#tcp?.[Symbol.asyncDispose]()
     await this.#socket[Symbol.asyncDispose]()
     this.#dtls?.[Symbol.dispose]()
   }
 
   #checkConnecting (client: string): void {
-    let all = 0
-    let own = 0
-    for (const [{ state }, from] of this.#transports) {
-      if (state !== 'connecting') continue
-      all++
-      if (from === client) own++
-    }
+    const all = this.#connecting
+    const own = this.#connectingOf.get(client) ?? 0
     if (own >= MAX_CONNECTING_PER_CLIENT) throw new AppError('rate_limited', `${own} connections from this address are still being made: wait until they are, or have failed.`)
     if (all >= MAX_CONNECTING) throw new AppError('overloaded', `${all} connections are being made at the moment.`)
   }
 
   #keep (transport: Transport, peer: string): Transport {
-    this.#transports.set(transport, peer)
+    this.#transports.add(transport)
     void transport.closed.then(() => this.#transports.delete(transport))
+    this.#countConnecting(peer, 1)
+    void transport.connected.then(() => this.#countConnecting(peer, -1)) // Or has ended.
     return transport
+  }
+
+  #countConnecting (client: string, change: 1 | -1): void {
+    this.#connecting += change
+    const own = (this.#connectingOf.get(client) ?? 0) + change
+    if (own === 0) this.#connectingOf.delete(client)
+    else this.#connectingOf.set(client, own)
   }
 
   /** OpenSSL is called, and the certificate made, for the first peer. */

@@ -126,3 +126,15 @@ test('mutated offers that can be read are accepted, or refused with a reason', a
   assert.ok(accepted > 100 && refused > 100, `${accepted} accepted, ${refused} refused`)
   assert.equal(hub.transports, 0)
 })
+
+test('of one client so many connections are made at a time: those that have ended make room', async () => {
+  await using hub = await open()
+  await using peer = await RawPeer.create()
+  const { transport: remote } = parseOffer(peer.offer)
+  const made = Array.from({ length: 128 }, () => hub.accept(remote, '192.0.2.1'))
+  assert.throws(() => hub.accept(remote, '192.0.2.1'), (error: unknown) => error instanceof AppError && error.code === 'rate_limited')
+  hub.accept(remote, '192.0.2.2')
+  await made[0]!.close()
+  hub.accept(remote, '192.0.2.1')
+  assert.throws(() => hub.accept(remote, '192.0.2.1'), AppError)
+})
