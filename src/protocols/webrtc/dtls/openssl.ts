@@ -11,7 +11,7 @@ export const Ssl = {
   errorWantRead: 2, errorZeroReturn: 6,
   /** A reason from here on is an alert of the peer's. */
   reasonMask: 0x7fffff, reasonAlert: 1000,
-  bioEofReturn: 130, bioPending: 10,
+  bioEofReturn: 130,
   keyEc: 408
 } as const
 

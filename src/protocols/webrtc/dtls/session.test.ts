@@ -107,6 +107,16 @@ test('a peer that does not answer is waited for', () => {
   assert.equal(link.client.ended, undefined)
 })
 
+test('a flight that is lost is repeated after 50 ms, and then after ever twice the time', async () => {
+  const waits: number[] = []
+  const clock = { ...systemClock, after: (ms: number, then: () => void) => { waits.push(ms); return systemClock.after(ms, then) } }
+  using link = pair({ loses: () => true, clock })
+  link.client.session.start()
+  await until('two repetitions', () => link.client.sent.length === 3)
+  const [first = 0, second = 0, third = 0] = waits
+  assert.ok(first > 25 && first <= 50 && second > 50 && second <= 100 && third > 100 && third <= 200, `${waits.join(', ')} ms`)
+})
+
 test('what is no DTLS, or damaged, is passed over by a connection that is made', async () => {
   const flight: Buffer[] = []
   using link = pair({ keep: flight })
