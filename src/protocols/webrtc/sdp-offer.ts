@@ -2,6 +2,7 @@ import { AppError } from '../../lib/errors.ts'
 import type { MediaKind } from '../../media/codec.ts'
 import { parseCandidate } from './candidate.ts'
 import { malformedIn } from './ice-credentials.ts'
+import { capabilitiesOf, noCapabilities, refuse, TOKEN } from './sdp-capabilities.ts'
 import { candidateLines, codecLines, randomSessionId, sourceLines, transportLines } from './sdp-lines.ts'
 import { type MediaPart, readSdp, type SdpPart, type SdpText } from './sdp-text.ts'
 import type { Candidate, Direction, DtlsSetup, HeaderExtension, Offer, OfferedSection, SdpCodec, SentStream, TransportParameters } from './sdp-types.ts'
@@ -9,23 +10,13 @@ import type { Candidate, Direction, DtlsSetup, HeaderExtension, Offer, OfferedSe
 /** An offer of a browser with every codec and 20 streams has some 60 KiB. */
 export const MAX_SDP_BYTES = 128 * 1024
 export const MAX_SECTIONS = 64
-const MAX_PAYLOAD_TYPES = 128
 const MAX_CANDIDATES = 64
+/** Of the payload types of one section, in characters. */
+const MAX_FORMATS_LENGTH = 1024
 
-const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,64}$/
 const FINGERPRINT = /^([0-9A-F]{2}:)+[0-9A-F]{2}$/
 /** Bytes of each hash (RFC 8122 section 5). */
 const HASHES = new Map([['sha-1', 20], ['sha-224', 28], ['sha-256', 32], ['sha-384', 48], ['sha-512', 64]])
-/** What RFC 3551 says where SDP is silent. */
-const staticPayloadTypes: Readonly<Record<number, { name: string, clockRate: number }>> = {
-  0: { name: 'pcmu', clockRate: 8000 },
-  8: { name: 'pcma', clockRate: 8000 },
-  9: { name: 'g722', clockRate: 8000 }
-}
-
-/** @param field the line or attribute that is wrong, and in which section @param expected what would have been right */
-const refuse = (what: string, field: string, expected: string): AppError => new AppError('unprocessable_sdp', what, { problems: [{ field, expected }] })
-
 /** One section of an offer of ours. */
 export type SectionToOffer = {
   readonly kind: MediaKind
@@ -94,14 +85,17 @@ export function parseDescription (text: string, what: 'offer' | 'answer'): Omit<
   const accepted = sections.filter(({ rejected }) => !rejected)
   if (accepted.length === 0) throw new AppError('no_common_codec', 'the answer turns down every media section: no codec is common to both sides')
   const tagged = checkBundle({ session, media }, accepted)
-  const candidates = tagged.all('candidate').slice(0, MAX_CANDIDATES).map(parseCandidate).filter(candidate => candidate !== undefined)
-  return { sections, transport: transport(session, tagged), candidates, extmapAllowMixed: session.has('extmap-allow-mixed') }
+  return { sections, transport: transport(session, tagged), get candidates () { return candidatesOf(tagged) }, extmapAllowMixed: session.has('extmap-allow-mixed') }
 }
+
+/** Read where they are asked for: whoever answers an offer waits for the peer's checks instead. */
+const candidatesOf = (media: MediaPart): Candidate[] =>
+  media.all('candidate').slice(0, MAX_CANDIDATES).map(parseCandidate).filter(candidate => candidate !== undefined)
 
 function section (media: MediaPart, session: SdpPart, index: number): OfferedSection {
   const { type: kind, protocol, formats, mid } = media
   if (!TOKEN.test(mid)) throw refuse(`media section ${index} has no usable “a=mid”`, `section ${index}: a=mid`, 'a token of 1 to 64 characters')
-  const readable = TOKEN.test(kind) && /^[A-Za-z/]{1,32}$/.test(protocol) && /^[\w .-]{0,1024}$/.test(formats)
+  const readable = TOKEN.test(kind) && /^[A-Za-z/]{1,32}$/.test(protocol) && formats.length <= MAX_FORMATS_LENGTH && /^[\w .-]*$/.test(formats)
   if (!readable) throw refuse(`media section “${mid}” has a malformed “m=” line`, `section “${mid}”: m=`, '“m=<media> <port> <protocol> <formats>”')
   const [, id, track = ''] = /^([\w-]+)(?: ([\w-]+))?/.exec(media.all('msid')[0] ?? '') ?? []
   return {
@@ -110,8 +104,7 @@ function section (media: MediaPart, session: SdpPart, index: number): OfferedSec
     direction: directionOf(media) ?? directionOf(session) ?? 'sendrecv',
     protocol,
     formats,
-    codecs: kind === 'audio' || kind === 'video' ? codecsOf(media) : [],
-    extensions: [...session.all('extmap'), ...media.all('extmap')].map(extensionOf).filter(extension => extension !== undefined),
+    ...kind === 'audio' || kind === 'video' ? capabilitiesOf(session, media) : noCapabilities,
     sendRids: sendRidsOf(media),
     stream: id === undefined ? undefined : { id, track }
   }
@@ -120,60 +113,9 @@ function section (media: MediaPart, session: SdpPart, index: number): OfferedSec
 const directions: readonly Direction[] = ['sendrecv', 'sendonly', 'recvonly', 'inactive']
 const directionOf = (part: SdpPart): Direction | undefined => directions.find(direction => part.has(direction))
 
-function codecsOf (media: MediaPart): SdpCodec[] {
-  const { formats, mid } = media
-  const payloadTypes = formats.split(/\s+/).filter(Boolean).map(Number)
-  if (payloadTypes.length === 0 || payloadTypes.length > MAX_PAYLOAD_TYPES) throw refuse(`media section “${mid}” offers ${payloadTypes.length} payload types`, `section “${mid}”: m=`, `1 to ${MAX_PAYLOAD_TYPES} payload types`)
-  const [maps, configs, feedback] = ['rtpmap', 'fmtp', 'rtcp-fb'].map(name => byPayloadType(media.all(name))) as [PayloadLines, PayloadLines, PayloadLines]
-  const codecs: SdpCodec[] = []
-  for (const payloadType of payloadTypes) {
-    if (!Number.isInteger(payloadType) || payloadType < 0 || payloadType > 127) throw refuse(`media section “${mid}” has a payload type that is not a number from 0 to 127`, `section “${mid}”: m=`, 'payload types from 0 to 127')
-    const [map] = maps.get(String(payloadType)) ?? []
-    const [name = '', clockRate, channels = '1'] = map?.split(/\s*\//) ?? []
-    const known = map === undefined ? staticPayloadTypes[payloadType] : { name: name.toLowerCase(), clockRate: Number(clockRate) }
-    if (!known || !TOKEN.test(known.name) || !Number.isInteger(known.clockRate)) continue // An unmapped type cannot be chosen.
-    const [config = ''] = configs.get(String(payloadType)) ?? []
-    const ours = [...feedback.get(String(payloadType)) ?? [], ...feedback.get('*') ?? []]
-    codecs.push({ payloadType, ...known, channels: Number(channels), parameters: parametersOf(config), feedback: ours })
-  }
-  return codecs
-}
-
-/** What is said of each payload type, or of all (`*`), in its order. */
-type PayloadLines = ReadonlyMap<string, readonly string[]>
-
-/** @param values of an attribute that begins with a payload type: `96 nack pli` */
-function byPayloadType (values: readonly string[]): PayloadLines {
-  const lines = new Map<string, string[]>()
-  for (const value of values) {
-    const space = value.indexOf(' ')
-    if (space < 0) continue
-    const payloadType = value.slice(0, space)
-    const known = lines.get(payloadType)
-    if (known) known.push(value.slice(space + 1).trim())
-    else lines.set(payloadType, [value.slice(space + 1).trim()])
-  }
-  return lines
-}
-
-/** `name=value` each; the parameter of some codecs has no name, and is kept as one without a value. */
-function parametersOf (config: string): Record<string, string> {
-  const parameters = config.split(';').map(text => text.trim()).filter(Boolean).map(text => {
-    const equals = text.indexOf('=')
-    return equals < 0 ? [text.toLowerCase(), ''] : [text.slice(0, equals).toLowerCase(), text.slice(equals + 1)]
-  })
-  return Object.fromEntries(parameters) as Record<string, string>
-}
-
-/** `id[/direction] uri [attributes]` (RFC 8285 section 8). */
-function extensionOf (value: string): HeaderExtension | undefined {
-  const [number = '', uri = ''] = value.split(' ')
-  const id = Number.parseInt(number, 10)
-  return id >= 1 && id <= 255 && /^[\x21-\x7e]{1,256}$/.test(uri) ? { id, uri } : undefined
-}
-
 /** RFC 8853: `a=simulcast:send` orders the layers; alternatives and the pause mark are read past. */
 function sendRidsOf (media: MediaPart): string[] {
+  if (!media.has('rid')) return []
   const declared = media.all('rid').map(rid => rid.split(' ')).filter(([, direction]) => direction === 'send').map(([id = '']) => id)
   const [, list = ''] = /\bsend ([\w~;,-]+)/.exec(media.value('simulcast') ?? '') ?? []
   const ordered = list.split(/[;,]/).map(rid => rid.replace(/^~/, '')).filter(rid => declared.includes(rid))

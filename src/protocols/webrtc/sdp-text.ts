@@ -1,6 +1,11 @@
+/** Lines of codecs and header extensions, as many as follow each other: browsers offer two hundred. */
+const CAPABILITIES = /(?:a=(?:rtpmap|rtcp-fb|fmtp|extmap):[^\n]*(?:\n|$))+/y
+
 /** The attributes of one part of a description: of the session, or of one media section (RFC 8866 section 5). */
 export class SdpPart {
   readonly #values = new Map<string, string[]>()
+  /** Lines of codecs and header extensions, as they stand. They are not among the others. */
+  capabilities = ''
 
   /** @param attribute what stands after `a=`: `name:value`, or the name of a flag */
   add (attribute: string): void {
@@ -41,12 +46,21 @@ export class MediaPart extends SdpPart {
 export type SdpText = { readonly session: SdpPart, readonly media: readonly MediaPart[] }
 
 /** Sorts the lines of a description. What they mean, whoever asks for them finds out: most are never asked for. */
-export function readSdp (text: string): SdpText {
+export function readSdp (description: string): SdpText {
+  const text = description.includes('\n') ? description : description.replaceAll('\r', '\n')
   const session = new SdpPart()
   const media: MediaPart[] = []
-  for (const line of text.split(/\r\n|\r|\n/)) {
-    if (line.startsWith('m=')) media.push(new MediaPart(line.slice(2)))
-    else if (line.startsWith('a=')) (media.at(-1) ?? session).add(line.slice(2).trimEnd())
+  let part = session
+  for (let at = 0, end = 0; at < text.length; at = end) {
+    CAPABILITIES.lastIndex = at
+    if (CAPABILITIES.test(text)) {
+      end = CAPABILITIES.lastIndex
+      part.capabilities += text.slice(at, end)
+      continue
+    }
+    end = text.indexOf('\n', at) + 1 || text.length
+    if (text.startsWith('a=', at)) part.add(text.slice(at + 2, end).trimEnd())
+    else if (text.startsWith('m=', at)) media.push(part = new MediaPart(text.slice(at + 2, end)))
   }
   return { session, media }
 }
