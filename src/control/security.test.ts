@@ -45,6 +45,32 @@ test('browsers are told what not to do', async () => {
   assert.equal((await it.ask('GET', '/api/v1/conferences')).headers['cache-control'], 'no-store')
 })
 
+test('every answer has all of the headers, refusals and preflights too', async () => {
+  await using it = await controlUnderTest({ options: { cors: { origins: ['https://app.example'], methods: ['GET'] } } })
+  const expected = {
+    'content-security-policy': "default-src 'none';script-src 'self';style-src 'self';img-src 'self' data:;font-src 'self';media-src 'self' blob:;connect-src 'self';manifest-src 'self';base-uri 'none';form-action 'self';frame-ancestors 'none'",
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+    'origin-agent-cluster': '?1',
+    'referrer-policy': 'no-referrer',
+    'strict-transport-security': 'max-age=31536000',
+    'x-content-type-options': 'nosniff',
+    'x-dns-prefetch-control': 'off',
+    'x-download-options': 'noopen',
+    'x-frame-options': 'SAMEORIGIN',
+    'x-permitted-cross-domain-policies': 'none',
+    'x-xss-protection': '0'
+  }
+  const asked = [
+    it.ask('GET', '/docs'), it.ask('GET', '/api/v1/conferences'), it.app.inject({ method: 'GET', url: '/api/v1/conferences' }),
+    it.app.inject({ method: 'OPTIONS', url: '/api/v1/conferences', headers: { origin: 'https://app.example', ...preflight } })
+  ]
+  for (const { headers, statusCode } of await Promise.all(asked)) {
+    const got = Object.fromEntries(Object.keys(expected).map(name => [name, headers[name]]))
+    assert.deepEqual(got, expected, String(statusCode))
+  }
+})
+
 test('the description’s page fetches nothing from anywhere', async () => {
   await using it = await controlUnderTest()
   const { body } = await it.ask('GET', '/docs')
