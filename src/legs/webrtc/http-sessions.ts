@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../lib/errors.ts'
+import { drawRandom } from '../../lib/random.ts'
 import { printAnswer, type AnswerSection } from '../../protocols/webrtc/sdp-answer.ts'
-import { MAX_FRAGMENT_BYTES, parseFragment, printFragment, restartIn } from '../../protocols/webrtc/sdp-fragment.ts'
+import { MAX_FRAGMENT_BYTES, parseFragment, printBundle, printFragment, restartIn } from '../../protocols/webrtc/sdp-fragment.ts'
 import { MAX_SDP_BYTES } from '../../protocols/webrtc/sdp-offer.ts'
 import type { Offer } from '../../protocols/webrtc/sdp-types.ts'
 import type { Transport } from '../../protocols/webrtc/transport.ts'
@@ -15,7 +15,12 @@ const SECRET_BYTES = 24
 /** Of ended sessions, so many of the latest are known. */
 const REMEMBERED_SESSIONS = 256
 
-export type HttpSession = { readonly session: Session, readonly transport: Transport, readonly sections: readonly AnswerSection[] }
+export type HttpSession = {
+  readonly session: Session
+  readonly transport: Transport
+  /** Of what was agreed on, all that a restart of ICE repeats. */
+  readonly bundle: string
+}
 
 /**
  * Sessions by the secret in their URL. The URL is the credential: it is unguessable, and known to nobody but the client; an
@@ -25,10 +30,10 @@ export class HttpSessions {
   readonly #sessions = new Map<string, HttpSession>()
   readonly #ended = new Set<string>()
 
-  add (added: HttpSession): string {
-    const secret = randomBytes(SECRET_BYTES).toString('base64url')
-    this.#sessions.set(secret, added)
-    void added.session.done.then(() => this.#remember(secret))
+  add (session: Session, transport: Transport, sections: readonly AnswerSection[]): string {
+    const secret = drawRandom(SECRET_BYTES).toString('base64url')
+    this.#sessions.set(secret, { session, transport, bundle: printBundle(sections) })
+    void session.done.then(() => this.#remember(secret))
     return secret
   }
 
@@ -125,10 +130,10 @@ function patch (found: HttpSession | undefined, ifMatch: string | undefined, bod
   const fragment = parseFragment(String(body.fragment))
   if (ifMatch === undefined) throw new AppError('precondition_required', 'PATCH needs If-Match with the entity tag of the ICE session, or “*” to restart ICE.')
   if (!found) throw new AppError('not_found', 'The session has ended.')
-  const { transport, sections } = found
+  const { transport, bundle } = found
   const remote = restartIn(fragment, transport.remote)
   if (ifMatch !== '*' && ifMatch !== '"*"' && ifMatch !== entityTag(transport)) throw new AppError('precondition_failed')
   if (!remote) return undefined // More candidates: a peer shows by its checks where it is.
   transport.restart(remote)
-  return { etag: entityTag(transport), fragment: printFragment(transport.local, transport.candidates, sections) }
+  return { etag: entityTag(transport), fragment: printFragment(transport.local, transport.candidates, bundle) }
 }

@@ -24,13 +24,14 @@ export type PublishedSection = {
   /** Simulcast layers (RFC 8853), lowest first; empty for a single stream. */
   readonly rids: readonly string[]
 }
-export type Publishing = { readonly sections: readonly AnswerSection[], readonly published: readonly PublishedSection[] }
+export type Publishing = { readonly published: readonly PublishedSection[] }
+export type NegotiatedPublishing = Publishing & { readonly sections: readonly AnswerSection[] }
 
 /**
  * Decides what a publisher shall send: one codec for each of at most one audio and one video section (RFC 9725 section 4.4.2).
  * @throws AppError `unprocessable_sdp`, `no_common_codec`: a session with half of what was offered would mislead (section 4.4.3).
  */
-export function negotiatePublishing (offer: Offer): Publishing {
+export function negotiatePublishing (offer: Offer): NegotiatedPublishing {
   const published: PublishedSection[] = []
   const sections = offer.sections.map((offered): AnswerSection => {
     const { kind, mid } = offered

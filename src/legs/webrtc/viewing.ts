@@ -22,9 +22,10 @@ export type ViewedSection = {
   readonly transcoded: boolean
 }
 
-export type Viewing = { readonly sections: readonly AnswerSection[], readonly viewed: readonly ViewedSection[] }
+export type Viewing = { readonly viewed: readonly ViewedSection[] }
+export type NegotiatedViewing = Viewing & { readonly sections: readonly AnswerSection[] }
 
-const sentExtensions: Readonly<Record<MediaKind, ReadonlySet<string>>> = { 
+const sentExtensions: Readonly<Record<MediaKind, ReadonlySet<string>>> = {
   audio: new Set([ExtensionUri.transportCc]),
   video: new Set([ExtensionUri.transportCc, ExtensionUri.playoutDelay])
 }
@@ -53,7 +54,7 @@ export function placesIn (offer: Offer, wanted: string | undefined): Audience['p
  * publisher's own codec where the viewer takes it; sound else as Opus, or as telephones have it. The rest is turned down.
  * @throws AppError `unprocessable_sdp`, `no_common_codec`
  */
-export function negotiateViewing (offer: Offer, scene: Scene, cname: string): Viewing {
+export function negotiateViewing (offer: Offer, scene: Scene, cname: string): NegotiatedViewing {
   const viewed: ViewedSection[] = []
   const sections = offer.sections.map((offered, index): AnswerSection => {
     const kind = offered.kind === 'audio' || offered.kind === 'video' ? offered.kind : undefined

@@ -66,15 +66,15 @@ async function watch (request: FastifyRequest<ViewRequest>, reply: FastifyReply,
     throw new AppError('not_live', `${wanted === undefined ? 'Nobody' : `Nobody called “${wanted.slice(0, 128)}”`} is sending audio or video in room “${room}”.`)
   }
   const cname = [...scene.video, ...scene.audio].find(part => part !== undefined)!.owner.info.id
-  const viewing = negotiateViewing(offer, scene, cname)
+  const { sections, viewed } = negotiateViewing(offer, scene, cname)
   const transport = transports.accept(offer.transport, request.ip)
-  const leg = new WhepLeg({ transport, viewing, wanted, self, cname, transcode, settings, clock })
+  const leg = new WhepLeg({ transport, viewing: { viewed }, wanted, self, cname, transcode, settings, clock })
   const session = await bridge.admit(leg, { room, remoteAddress: request.ip }).catch(async error => {
     await transport.close()
     throw error
   })
-  const secret = sessions.add({ session, transport, sections: viewing.sections })
-  return sendAnswer({ reply, path: '/whep', secret, offer, sections: viewing.sections, transport, links: [...iceServerLinks(settings, session.id, clock.wall()), ...extensionLinks(`/whep/sessions/${secret}`)] })
+  const secret = sessions.add(session, transport, sections)
+  return sendAnswer({ reply, path: '/whep', secret, offer, sections, transport, links: [...iceServerLinks(settings, session.id, clock.wall()), ...extensionLinks(`/whep/sessions/${secret}`)] })
 }
 
 /** What is to be watched, as soon as there is something to see or hear; undefined if there is nothing for a while. */

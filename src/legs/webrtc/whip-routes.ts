@@ -50,16 +50,16 @@ async function publish (request: FastifyRequest<PublishRequest>, reply: FastifyR
   if (!IDENTITY.test(identity)) {
     throw new AppError('bad_request', `identity: expected ${IDENTITY_FORM}`, { problems: [{ field: 'identity', expected: IDENTITY_FORM }] })
   }
-  const publishing = negotiatePublishing(offer)
+  const { sections, published } = negotiatePublishing(offer)
   await makeWay(options, room, identity)
   const transport = transports.accept(offer.transport, request.ip)
-  const leg = new WhipLeg({ transport, publishing, identity, settings, clock })
+  const leg = new WhipLeg({ transport, publishing: { published }, identity, settings, clock })
   const session = await bridge.admit(leg, { room, remoteAddress: request.ip }).catch(async error => {
     await transport.close()
     throw error
   })
-  const secret = sessions.add({ session, transport, sections: publishing.sections })
-  return sendAnswer({ reply, path: '/whip', secret, offer, sections: publishing.sections, transport, links: iceServerLinks(settings, session.id, clock.wall()) })
+  const secret = sessions.add(session, transport, sections)
+  return sendAnswer({ reply, path: '/whip', secret, offer, sections, transport, links: iceServerLinks(settings, session.id, clock.wall()) })
 }
 
 /** @throws AppError `identity_taken` when somebody who did not come by WHIP has this identity. */

@@ -40,15 +40,18 @@ export function restartIn ({ ufrag, pwd }: SdpFragment, current: IceCredentials)
   return { ufrag, pwd }
 }
 
-/** What a restart is answered with: only the first section of the bundle has a transport. */
-export function printFragment ({ ufrag, pwd }: IceCredentials, candidates: readonly Candidate[], sections: readonly AnswerSection[]): string {
+/** The lines of a fragment that say which media it is about: only the first section of the bundle has a transport. */
+export function printBundle (sections: readonly AnswerSection[]): string {
   const bundled = sections.filter(isAccepted).map(({ offered }) => offered)
   const [{ kind, protocol, formats, mid }] = bundled as [typeof bundled[number]]
+  return [`a=group:BUNDLE ${bundled.map(section => section.mid).join(' ')}`, `m=${kind} 9 ${protocol} ${formats}`, `a=mid:${mid}`].join('\r\n')
+}
+
+/** What a restart is answered with. @param bundle as `printBundle` has it */
+export function printFragment ({ ufrag, pwd }: IceCredentials, candidates: readonly Candidate[], bundle: string): string {
   const lines = [
     ICE_OPTIONS,
-    `a=group:BUNDLE ${bundled.map(section => section.mid).join(' ')}`,
-    `m=${kind} 9 ${protocol} ${formats}`,
-    `a=mid:${mid}`,
+    bundle,
     `a=ice-ufrag:${ufrag}`,
     `a=ice-pwd:${pwd}`,
     ...candidateLines(candidates)

@@ -46,7 +46,7 @@ export function agreeToSend (offered: readonly SectionToOffer[], answer: PeerAns
     else advice.push(notTaken(kind, published))
   }
   if (viewed.length === 0) throw new AppError('no_common_codec', advice.map(({ message }) => message).join(' '))
-  return { viewing: { sections: [], viewed }, advice }
+  return { viewing: { viewed }, advice }
 }
 
 function chosen (section: OfferedSection, choices: readonly Codec[]): Pick<ViewedSection, 'codec' | 'negotiated'> | undefined {
@@ -85,7 +85,7 @@ export function agreeToReceive (answer: PeerAnswer): Publishing {
     })
   })
   if (published.length === 0) throw new AppError('no_common_codec', 'The server sends neither audio nor video in a codec that is known here.')
-  return { sections: [], published }
+  return { published }
 }
 
 const names = new Map((Object.keys(codecTable) as CodecName[]).map(name => [name.toLowerCase(), name]))
