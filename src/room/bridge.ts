@@ -52,7 +52,7 @@ export class Bridge implements AsyncDisposable {
     const entry = this.#rooms.get(request.room) ?? this.#open(request.room)
     entry.users++
     const { journal, log } = this.#options
-    const session = new Session(leg, request, { room: entry.room, journal, log, parent: this.#controller.signal })
+    const session = new Session(leg, request, { room: entry.room, journal, log })
     this.sessions.set(session.id, session)
     void session.done.then(() => this.#left(session, entry))
     return session

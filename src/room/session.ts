@@ -1,4 +1,3 @@
-import { ChildController } from '../lib/abort.ts'
 import { AppError, type ErrorCode, messageOf } from '../lib/errors.ts'
 import { newId } from '../lib/ids.ts'
 import type { Logger } from '../lib/log.ts'
@@ -39,7 +38,7 @@ export interface Journal {
 }
 
 export type SessionOptions = { remoteAddress?: string | undefined, externalId?: string | undefined }
-type Surroundings = { room: Room, journal: Journal, log: Logger, parent: AbortSignal }
+type Surroundings = { room: Room, journal: Journal, log: Logger }
 
 /** One leg's stay in one room: the only place where a leg meets the database, the metrics, the events and the log. */
 export class Session implements AsyncDisposable {
@@ -52,20 +51,20 @@ export class Session implements AsyncDisposable {
   readonly #options: SessionOptions
   readonly #journal: Journal
   readonly #log: Logger
-  readonly #controller: ChildController
+  /** Nobody's child: whoever closes the bridge closes each session, and waits for it. A thousand listeners on one signal are slow to join. */
+  readonly #controller = new AbortController()
   #activeAt: Date | undefined
   #endedAt: Date | undefined
   #state: SessionState = 'starting'
   #reason = ''
   #errorCode: ErrorCode | undefined
 
-  constructor (leg: Leg, options: SessionOptions, { room, journal, log, parent }: Surroundings) {
+  constructor (leg: Leg, options: SessionOptions, { room, journal, log }: Surroundings) {
     this.leg = leg
     this.room = room
     this.#options = options
     this.#journal = journal
     this.#log = log.child({ session: this.id, kind: leg.kind, room: room.name })
-    this.#controller = new ChildController(parent)
     this.done = this.#run()
   }
 
@@ -99,14 +98,14 @@ export class Session implements AsyncDisposable {
   [Symbol.asyncDispose] (): Promise<void> { return this.close('shutdown') }
 
   async #run (): Promise<void> {
-    using controller = this.#controller
+    const { signal } = this.#controller
     this.#tell()
     try {
-      const context = { signal: controller.signal, log: this.#log, sessionId: this.id, live: () => this.#live() }
+      const context = { signal, log: this.#log, sessionId: this.id, live: () => this.#live() }
       await this.leg.run(this.room, context)
       this.#end('ended', 'left')
     } catch (error) {
-      if (controller.signal.aborted) this.#end('ended', messageOf(controller.signal.reason))
+      if (signal.aborted) this.#end('ended', messageOf(signal.reason))
       else this.#fail(error)
     }
   }

@@ -9,7 +9,6 @@ import { Session } from '../../room/session.ts'
 import { type Publisher, Publishers } from './publishers.ts'
 
 const journal = { roomChanged () {}, participantChanged () {}, sessionChanged () {} }
-const { signal: parent } = new AbortController()
 
 /** A session that makes way for its publisher first, joins, and stays until it is closed. */
 function session (room: Room, publisher: Publisher): Session {
@@ -19,7 +18,7 @@ function session (room: Room, publisher: Publisher): Session {
     using _me = room.join({ identity: 'camera', source: 'rtmp' })
     await aborted(signal)
   }
-  return new Session({ kind: 'rtmp', run, stats: () => noStats }, {}, { room, journal, log: silentLogger, parent })
+  return new Session({ kind: 'rtmp', run, stats: () => noStats }, {}, { room, journal, log: silentLogger })
 }
 
 const turn = (): Promise<void> => new Promise(setImmediate)
