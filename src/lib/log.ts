@@ -25,24 +25,28 @@ export function createLogger ({ level, format, fields = {}, destination = proces
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: label => ({ level: label }) }
   }, stream)
-  return new FamilyLogger(writer, { rank: logLevels.indexOf(level) })
+  return new FamilyLogger(() => writer, { rank: logLevels.indexOf(level) })
 }
 
 /** pino gives a child its parent's level once, at birth; here the whole family shares one that can change. */
 class FamilyLogger implements Logger {
-  readonly #writer: pino.Logger
+  readonly #open: () => pino.Logger
   readonly #least: { rank: number }
+  #opened: pino.Logger | undefined
 
-  constructor (writer: pino.Logger, least: { rank: number }) {
-    this.#writer = writer
+  /** @param open called for the first line: most sessions of a service that logs warnings never write one */
+  constructor (open: () => pino.Logger, least: { rank: number }) {
+    this.#open = open
     this.#least = least
   }
+
+  get #writer (): pino.Logger { return this.#opened ??= this.#open() }
 
   get level (): LogLevel { return logLevels[this.#least.rank] ?? 'info' }
   set level (level: LogLevel) { this.#least.rank = logLevels.indexOf(level) }
 
   child (fields: Record<string, unknown>): Logger {
-    return new FamilyLogger(this.#writer.child(redacted(fields) as Record<string, unknown>), this.#least)
+    return new FamilyLogger(() => this.#writer.child(redacted(fields) as Record<string, unknown>), this.#least)
   }
 
   debug (fields: Record<string, unknown>, message: string): void { this.#write(0, 'debug', fields, message) }

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../lib/clock.ts'
 import { newId } from '../../lib/ids.ts'
 import type { Principal, Scope } from './principal.ts'
@@ -122,7 +122,7 @@ export class ApiKeys {
 export const adminPrincipal: Principal =
   { kind: 'apiKey', subject: 'admin', scopes: new Set<Scope>(['admin']), room: undefined, shortLived: false, keyId: undefined }
 
-const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
+const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer')
 export const hashOf = (key: string): string => sha256(key).toString('hex')
 
 /** Keys kept in this process only: for tests, and for whoever runs without a database. */

@@ -33,8 +33,8 @@ export function oneEstimate ({ extensions }: Pick<OfferedSection, 'extensions'>,
 
 /** The format parameters of RED are the payload types it may hold, `111/111` (RFC 2198 section 5): nothing but the codec will do. */
 function redOf ({ codecs }: OfferedSection, { payloadType, clockRate, channels }: SdpCodec): SdpCodec | undefined {
-  const red = codecs.find(({ name, parameters, ...offered }) => name === 'red' && offered.clockRate === clockRate && offered.channels === channels &&
-    Object.keys(parameters).join().split('/').every(held => held === String(payloadType)))
+  const red = codecs.find(offered => offered.name === 'red' && offered.clockRate === clockRate && offered.channels === channels &&
+    Object.keys(offered.parameters).join().split('/').every(held => held === String(payloadType)))
   return red && { ...red, feedback: [] }
 }
 
