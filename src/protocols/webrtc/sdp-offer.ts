@@ -148,10 +148,13 @@ function transport (session: SdpPart, media: MediaPart): TransportParameters {
   const malformed = malformedIn({ ufrag, pwd })
   if (malformed) throw refuse('“a=ice-ufrag” or “a=ice-pwd” is missing or malformed', malformed.field, malformed.expected)
   const [algorithm = '', hash = ''] = value('fingerprint').split(' ')
-  const fingerprint = { algorithm: algorithm.toLowerCase(), value: hash.toUpperCase() }
+  const fingerprint = { algorithm: algorithm.toLowerCase(), value: copyOf(hash).toUpperCase() }
   const bytes = HASHES.get(fingerprint.algorithm)
   if (bytes === undefined || hash.length !== bytes * 3 - 1 || !FINGERPRINT.test(fingerprint.value)) throw refuse('“a=fingerprint” is missing or malformed: only DTLS-SRTP is accepted', 'a=fingerprint', `one of ${[...HASHES.keys()].join(', ')}, and its value in hex with colons`)
   const setup = value('setup') || 'actpass'
   if (setup !== 'actpass' && setup !== 'active' && setup !== 'passive') throw refuse(`“a=setup:${setup.slice(0, 16)}” cannot be answered`, 'a=setup', 'actpass, active or passive')
-  return { ufrag, pwd, fingerprint, setup: setup satisfies DtlsSetup }
+  return { ufrag, pwd: copyOf(pwd), fingerprint, setup: setup satisfies DtlsSetup }
 }
+
+/** A longer part of a text keeps the whole of it in memory: here an offer, for the life of a session. */
+const copyOf = (part: string): string => Buffer.from(part, 'latin1').toString('latin1')
