@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { createLogger, type LogLevel } from './log.ts'
-import { redacted, redactText, redactUrl, shownUrl } from './redact.ts'
+import { isSecretName, redacted, redactText, redactUrl, shownUrl } from './redact.ts'
 
 /** A word that stands for a secret and must never come out. */
 const CANARY = 'c4n4ryS3cr3t'
@@ -63,6 +63,13 @@ test('what is no secret stays', () => {
   const at = new Date(0)
   const fields = { room: 'r', keyframes: 3, tokens: 1, none: null, key: undefined, list: [1, 'x'] }
   assert.deepEqual(redacted({ ...fields, n: 5n, at }), { ...fields, n: '5', at: at.toISOString() })
+})
+
+test('a name is judged the same each time, also after any number of others', () => {
+  const judged = (): boolean[] => ['apiKey', 'room', `${'x'.repeat(100)}token`].map(isSecretName)
+  assert.deepEqual(judged(), [true, false, true])
+  for (let i = 0; i < 3000; i++) isSecretName(`field${i}`)
+  assert.deepEqual([judged(), isSecretName('db_password'), isSecretName('field2999')], [[true, false, true], true, false])
 })
 
 test('the level of a running family of loggers can change', () => {

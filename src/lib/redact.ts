@@ -4,12 +4,24 @@ export const HIDDEN = '[hidden]'
 const MAX_DEPTH = 8
 const MAX_ITEMS = 200
 const MAX_TEXT = 16_384
+/** Longer names are a stranger's. */
+const MAX_NAME = 64
 
 /** Names of fields, in lower case without dashes and underscores, whose values are secrets. */
 const SECRET_ENDINGS = ['authorization', 'password', 'passwd', 'pwd', 'secrets?', 'token', '(?:api|stream|access|secret|private)key', 'credentials?', 'cookie', 'ufrag', 'databaseurl', 'crypto']
 const SECRET_NAME = new RegExp(`^(?:key|pin)$|(?:${SECRET_ENDINGS.join('|')})$`)
 
-export const isSecretName = (name: string): boolean => SECRET_NAME.test(name.replace(/[-_]/g, '').toLowerCase())
+/** Names are asked about again and again, and most are ours: the verdicts on so many are kept. */
+const MAX_VERDICTS = 1000
+const verdicts = new Map<string, boolean>()
+
+export function isSecretName (name: string): boolean {
+  const known = verdicts.get(name)
+  if (known !== undefined) return known
+  const verdict = SECRET_NAME.test(name.replace(/[-_]/g, '').toLowerCase())
+  if (verdicts.size < MAX_VERDICTS && name.length <= MAX_NAME) verdicts.set(name, verdict)
+  return verdict
+}
 
 /** Each takes what a secret looks like in running text, and leaves what a person needs to find the place. */
 const PATTERNS: readonly (readonly [RegExp, string])[] = [

@@ -21,6 +21,7 @@ export class Attempts {
 
   /** Milliseconds until this address may try again; 0 if it may now. */
   waitMs (address: string): number {
+    if (this.#failures.size === 0) return 0
     const entry = this.#failures.get(network(address))
     if (!entry || entry.count < this.#limits.failures) return 0
     return Math.max(0, entry.until - this.#clock.now())

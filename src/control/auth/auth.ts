@@ -75,8 +75,8 @@ export class Auth {
   /** @throws AppError `unauthorized`, without saying why; `rate_limited` for an address that guessed too often. */
   async identify (visitor: Visitor): Promise<Principal> {
     const key = single(visitor.headers[this.#header])
-    const bearer = /^Bearer +(\S+)$/i.exec(single(visitor.headers['authorization']) ?? '')?.[1]
     if (key !== undefined) return this.#byKey(visitor, key)
+    const bearer = /^Bearer +(\S+)$/i.exec(single(visitor.headers['authorization']) ?? '')?.[1]
     if (bearer !== undefined) return bearer.includes('.') ? this.#byToken(visitor, bearer) : this.#byKey(visitor, bearer)
     const cookie = visitor.cookies?.[SESSION_COOKIE]
     if (cookie !== undefined) return this.#bySession(visitor, cookie)
