@@ -9,7 +9,7 @@ import { parseDatabaseUrl } from './database-url.ts'
 import { EmbeddedPostgres } from './embedded.ts'
 import { migrate, pendingMigrations } from './migrations/index.ts'
 import { pause } from '../lib/pause.ts'
-import { BoundedPool, type PoolOptions, type PoolStatistics } from './pool.ts'
+import { BoundedPool, type PoolOptions, type PoolStatistics, type Row, type Statement } from './pool.ts'
 import type { Tables } from './tables.ts'
 
 export type DatabaseOptions = {
@@ -51,6 +51,8 @@ export class Database implements AsyncDisposable {
   /** Where it is, without credentials. */
   readonly endpoint: string
   readonly db: Kysely<Tables>
+  /** Of the tables. */
+  readonly schema: string
   /** Called when the server did not answer somebody: it may be away. */
   onTrouble: () => void = () => {}
   /** Resolves when the schema is there. Never rejects. */
@@ -60,10 +62,11 @@ export class Database implements AsyncDisposable {
   readonly #scope: AsyncDisposableStack
   #isReady = false
 
-  constructor ({ kind, endpoint, postgres }: Server, { pool, db, prepared, scope }: Opened) {
+  constructor ({ kind, endpoint, postgres }: Server, { pool, db, schema, prepared, scope }: Opened) {
     this.kind = kind
     this.endpoint = endpoint
     this.db = db
+    this.schema = schema
     this.#postgres = postgres
     this.#pool = pool
     pool.onTrouble = () => this.onTrouble()
@@ -89,6 +92,23 @@ export class Database implements AsyncDisposable {
       throw cause instanceof AppError ? cause : new AppError('dependency_unavailable', `the database does not answer: ${messageOf(cause)}`, { cause })
     } finally {
       signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  /**
+   * A transaction in two round trips, whatever there is to do: for what comes often, and needs no query builder. It asks one
+   * thing, and does what the answer tells it to.
+   */
+  async transact (question: Statement, work: (answer: readonly Row[]) => readonly Statement[]): Promise<void> {
+    const client = await this.#pool.connect()
+    try {
+      const [, answer = []] = await client.all([{ text: 'begin' }, question])
+      await client.all([...work(answer), { text: 'commit' }]) // If anything failed, this one rolls back.
+    } catch (error) {
+      await client.query('rollback', []).catch(() => {}) // Without a connection there is no transaction either.
+      throw error
+    } finally {
+      client.release()
     }
   }
 
@@ -120,7 +140,7 @@ export async function openDatabase (options: DatabaseOptions, { log, clock, sign
   scope.defer(() => stop.abort())
   const prepared = prepare({ ...server.connection, ...limits, max: 1 }, { autoMigrate, schema }, { log, clock, signal: stop.signal })
   if (server.kind === 'embedded') await prepared
-  return new Database(server, { pool, db: kyselyOn<Tables>(pool).withSchema(schema), prepared, scope: scope.move() })
+  return new Database(server, { pool, db: kyselyOn<Tables>(pool).withSchema(schema), schema, prepared, scope: scope.move() })
 }
 
 type Server = {
@@ -148,6 +168,7 @@ async function embedded ({ dataDir, poolSize }: DatabaseOptions, scope: AsyncDis
 type Opened = {
   readonly pool: BoundedPool
   readonly db: Kysely<Tables>
+  readonly schema: string
   readonly prepared: Promise<void>
   readonly scope: AsyncDisposableStack
 }

@@ -201,7 +201,7 @@ export class StoreJournal implements Journal, AsyncDisposable {
   async #apply (origin: Origin, entries: readonly Entry[]): Promise<void> {
     if (entries.length === 0) return
     try {
-      await applyEntries(this.#database.db, origin, entries)
+      await applyEntries(this.#database, origin, entries)
     } catch (error) {
       if (!isRefusal(error)) throw error
       const [only, ...others] = entries

@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import { newId } from '../lib/ids.ts'
-import { insertEvents } from './journal-rows.ts'
+import { insertEvents } from './outbox.ts'
 import type { Tables } from './tables.ts'
 
 export type LostOptions = {
