@@ -81,6 +81,31 @@ test('every line reaches the file, whenever it comes', async () => {
   assert.deepEqual(await all(leftovers), [Array.from({ length: 300 }, (_, i) => i + 1)])
 })
 
+test('lines that come all the time are written together; what comes after a quiet time is written at once', async () => {
+  using folder = temporaryFolder()
+  const { files } = await JournalFiles.open(folder.path, header(1))
+  const clock = new ManualClock()
+  const queue = new JournalQueue(files, journalLimits, clock, new Tally(silentLogger, clock))
+  const push = () => queue.push({ of: 'conference', info: conference() }, undefined)
+  for (let i = 0; i < 4; i++) {
+    push()
+    await queue.written()
+  }
+  const before = files.bytes
+  for (let i = 0; i < 10; i++) {
+    push()
+    await turn()
+  }
+  assert.equal(files.bytes, before, 'they wait for one another')
+  clock.advance(50)
+  await queue.written()
+  const { leftovers } = await JournalFiles.open(folder.path, header(2))
+  assert.deepEqual(await all(leftovers), [Array.from({ length: 14 }, (_, i) => i + 1)])
+  push()
+  await queue.close()
+  assert.equal((await all(leftovers)).flat().length, 15, 'the end does not wait')
+})
+
 test('a line is one line whatever is in it, and comes back as it was', () => {
   for (const room of ['a\nb', 'a\u2028b\u2029c', '"\\', '\u0000nul', 'é🎥']) {
     const text = line(1, room)

@@ -1,6 +1,8 @@
 import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Tally } from '../lib/log.ts'
+import { Pace } from '../lib/pace.ts'
+import { pause } from '../lib/pause.ts'
 import { type Change, type Entry, parseEntry, printEntry } from './journal-entry.ts'
 import type { JournalFiles } from './journal-files.ts'
 
@@ -12,6 +14,9 @@ const MAX_BATCH = 500
 /** An entry that has waited so long for the database is worth an fsync. */
 const SYNC_EVERY_MS = 250
 const REWRITE_AFTER_MS = 1_000
+/** A write costs more than all else that is done with a change: while changes come all the time, those of this long go together. What comes by itself does not wait. */
+const WRITE_EVERY_MS = 50
+const WRITES_AT_ONCE = 4
 
 type Line = { readonly sequence: number, readonly text: string }
 
@@ -22,6 +27,8 @@ export class JournalQueue {
   readonly #clock: Clock
   readonly #tally: Tally
   readonly #ticking: Disposable
+  readonly #pace = new Pace(WRITE_EVERY_MS, WRITES_AT_ONCE)
+  readonly #closing = new AbortController()
   #sequence = 0
   #applied = 0
   /** The oldest, in order. */
@@ -31,7 +38,6 @@ export class JournalQueue {
   #unwritten: Line[] = []
   #unwrittenBytes = 0
   #writing: Promise<void> | undefined
-  #isClosed = false
   #news = Promise.withResolvers<void>()
   #refused = 0
 
@@ -107,7 +113,7 @@ export class JournalQueue {
   /** Writes what is left; deletes the files if nothing is. */
   async close (): Promise<void> {
     this.#ticking[Symbol.dispose]()
-    this.#isClosed = true
+    this.#closing.abort()
     await this.#writing
     if (this.depth === 0) await this.#files.release(this.#sequence, true)
     else await this.#sync()
@@ -122,20 +128,26 @@ export class JournalQueue {
   }
 
   async #write (): Promise<void> {
-    await Promise.resolve() // The rest of this turn's changes go along.
     while (this.#unwritten.length > 0) {
+      await this.#gather()
       const lines = [...this.#unwritten] // More may come while these are written.
       try {
         await this.#files.append(lines.map(line => line.text), lines.at(-1)!.sequence)
         this.#unwritten = this.#unwritten.slice(lines.length)
       } catch (error) {
         this.#tally.count('the journal cannot be written to disk', { error: messageOf(error) }, 'error')
-        if (this.#isClosed) break
+        if (this.#closing.signal.aborted) break
         await this.#backOff()
       }
       this.#unwrittenBytes = this.#unwritten.reduce((sum, line) => sum + line.text.length, 0)
     }
     this.#writing = undefined
+  }
+
+  /** The rest of this turn's changes go along at least. */
+  async #gather (): Promise<void> {
+    const wait = this.#pace.next(this.#clock.now())
+    if (wait > 0) await pause(this.#clock, wait, this.#closing.signal)
   }
 
   /** What reaches the database meanwhile needs no file any more. */

@@ -40,7 +40,8 @@ const SAID_EVERY_MS = 10_000
 /**
  * Takes every change at once and brings it to the database in order, exactly once. Each change goes to a file first, which is
  * deleted when its transactions have committed. A change survives the end of this process a few milliseconds after it happened
- * (one turn of the event loop and one write), and a power cut half a second after it, whether the database is there or not.
+ * (one turn of the event loop and one write; 50 ms while changes come all the time), and a power cut half a second after it, whether
+ * the database is there or not.
  */
 export class StoreJournal implements Journal, AsyncDisposable {
   /** Called after each transaction: there may be new events. */
