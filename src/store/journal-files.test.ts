@@ -3,7 +3,7 @@ import { appendFileSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import test from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { conference } from '../../test/support/changes.ts'
+import { conference, session } from '../../test/support/changes.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { temporaryFolder } from '../../test/support/stores.ts'
 import { silentLogger, Tally } from '../lib/log.ts'
@@ -114,4 +114,19 @@ test('a line is one line whatever is in it, and comes back as it was', () => {
     assert.equal(entry?.of === 'conference' && entry.info.room, room.replaceAll('\0', ''))
   }
   for (const bad of ['', '{', 'null', '[]', '{"sequence":"1","of":"x"}', '{"of":"x"}', '7']) assert.equal(parseEntry(bad), undefined)
+})
+
+test('nothing secret and nothing harmful gets into a line, wherever in a session it stands', () => {
+  const base = session('c')
+  const line = (more: Partial<typeof base>): string => printEntry({ of: 'session', info: { ...base, ...more } }, 1, new Date(0), undefined)
+  const url = 'https://user:canary@example.com/'
+  const secrets = [
+    { stats: { ...base.stats, detail: { url, deep: { streamKey: 'canary', reason: url } } } },
+    { stats: { ...base.stats, detail: { streamKey: 'canary' } }, externalId: 'half \ud800 pair' },
+    { reason: `cannot reach ${url}` }, { reason: `"${url}` },
+    { stats: { ...base.stats, advice: [{ code: 'a', message: 'b', remedy: 'c', reason: url }] } }
+  ]
+  for (const secret of secrets) assert.doesNotMatch(line(secret), /canary/)
+  for (const externalId of ['nul \0', 'half \ud800', 'half \udfff', 'line\u2028', 'line\u2029']) assert.doesNotMatch(line({ externalId }), /\\u0000|\\ud|[\u2028\u2029]/)
+  assert.match(line({ externalId: '"reason":"x' }), /\\"reason\\":\\"x/)
 })
