@@ -17,10 +17,8 @@ import { isEmpty, type Part, type Scene, Stage } from './stage.ts'
 import { describeViewer } from './viewer-stats.ts'
 import type { ViewedSection, Viewing } from './viewing.ts'
 
-/** Sender reports: often at first, since a receiver needs two to bring sound and picture together, and some may be lost; then once a second. */
+/** Sender reports: often at first, since a receiver needs two of each stream to bring sound and picture together, and sound has its first later; then once a second. */
 const REPORT_TICK_MS = 250
-const EAGER_REPORTS = 4
-/** A publisher that has not said its time until then is not waited for. */
 const EAGER_TICKS = 12
 const TICKS_PER_REPORT = 4
 
@@ -185,24 +183,19 @@ export class WhepLeg implements Leg {
 
   #reportRegularly (): Disposable {
     let tick = 0
-    let reported = 0
     return this.#options.clock.every(REPORT_TICK_MS, () => {
-      const eager = tick++ < EAGER_TICKS && reported < EAGER_REPORTS
-      if ((eager || tick % TICKS_PER_REPORT === 0) && this.#report()) reported++
+      if (tick++ < EAGER_TICKS || tick % TICKS_PER_REPORT === 0) this.#report()
     })
   }
 
-  /** @returns whether there was one to give */
-  #report (): boolean {
+  #report (): void {
     const { transport, cname } = this.#options
     this.#steer() // Layers come and go, also for a viewer who reports nothing.
-    let reported = false
     for (const outlet of this.#outlets) {
       const { sender } = outlet
       const report = outlet.report()
-      if (report) reported = transport.send(printRtcp([report, { type: 'sdes', chunks: [{ ssrc: sender.ssrc, cname }] }]))
+      if (report) transport.send(printRtcp([report, { type: 'sdes', chunks: [{ ssrc: sender.ssrc, cname }] }]))
     }
-    return reported
   }
 
   #sayGoodbye (): void {
