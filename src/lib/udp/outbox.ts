@@ -3,8 +3,8 @@ import { allocate, type NativeMemory } from './native-memory.ts'
 import type { Remote } from './remote.ts'
 import { SLOT_BYTES } from './socket.ts'
 
-/** Several packets to each of a hundred peers find one another here, and become bursts; the first of them waits for the last. */
-const SLOTS = 512
+/** Two packets to each of a hundred peers find one another here, and become bursts. With more slots the first packet waits longer for the last: twice as many cost a millisecond. */
+const SLOTS = 256
 /** Layouts of `struct mmsghdr`, `struct iovec` and a `struct cmsghdr` that holds 16 bits, on 64 bits (bytes). */
 const MESSAGE_BYTES = 64
 const MESSAGE_WORDS = MESSAGE_BYTES / 8
