@@ -61,27 +61,12 @@ export function idOf (change: Change | PlainChange): string {
  */
 export function printEntry (change: Change, sequence: number, at: Date, type: string | undefined): string {
   const event = type === undefined ? null : { id: newId('event'), type }
-  const entry = { sequence, at, event, ...withClearDetail(change) }
-  const text = JSON.stringify(entry)
-  if (!NEEDS_CARE.test(text) && (change.of === 'session' || !text.includes('"detail":'))) return text
-  return JSON.stringify(entry, careful).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029') // They end a line for whoever reads lines.
-}
-
-/** Found in what is printed. A quote inside a text is escaped there, so that no text looks like a field. */
-const NEEDS_CARE = /\\u(?:0000|d[89a-f])|"reason":"[^"]|[\u2028\u2029]/
-
-/** A session's detail is cleared apart from the rest: most sessions then need no look at each of their fields, which costs more than printing them. */
-function withClearDetail (change: Change): Change {
-  if (change.of !== 'session') return change
-  const { stats } = change.info
-  return { of: 'session', info: { ...change.info, stats: { ...stats, detail: redacted(stats.detail) as Record<string, unknown> } } }
-}
-
-/** Clears what is printed, field by field. */
-function careful (name: string, value: unknown): unknown {
-  if (name === 'detail') return redacted(value)
-  if (typeof value !== 'string') return value
-  return harmless(name === 'reason' ? redactText(value) : value)
+  const text = JSON.stringify({ sequence, at, event, ...change }, (name, value: unknown) => {
+    if (name === 'detail') return redacted(value)
+    if (typeof value !== 'string') return value
+    return harmless(name === 'reason' ? redactText(value) : value)
+  })
+  return text.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029') // They end a line for whoever reads lines.
 }
 
 /** @returns undefined for a line that is not whole: the last one before a crash. */
