@@ -13,7 +13,7 @@ import { type TimeReference, timestampAt } from './time-reference.ts'
 const FIXED_HEADER_BYTES = 12
 const VERSION_2 = 0x80
 const HAS_EXTENSIONS = 0x10
-/** Larger than any datagram that crosses a network unfragmented. */
+/** Of a packet before it is encrypted: more than crosses a network in one piece. */
 export const MAX_PACKET_BYTES = 2048
 /** Answers to NACKs may add half of what is sent, and this many packets at once: a receiver cannot make us flood it. */
 const RESENDS_PER_PACKET = 0.5

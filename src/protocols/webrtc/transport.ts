@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { endpointOf } from '../../lib/addresses.ts'
 import { AppError } from '../../lib/errors.ts'
+import { MAX_PACKET_BYTES, type PrintTarget } from '../../media/rtp-sender.ts'
 import type { DtlsContext } from './dtls/context.ts'
 import { type DtlsKeys, DtlsSession } from './dtls/session.ts'
 import { IceAgent, type Spot } from './ice-agent.ts'
@@ -11,8 +12,6 @@ import type { SrtpReceiver } from './srtp/receiver.ts'
 import type { SrtpSender } from './srtp/sender.ts'
 import { openSrtp } from './srtp/session.ts'
 
-/** What a packet may have before it is encrypted (bytes): more than crosses a network in one piece. */
-const MAX_PACKET_BYTES = 2048
 /** What has no way to its peer is printed here, and goes nowhere. */
 const nowhere = Buffer.alloc(MAX_PACKET_BYTES)
 
@@ -45,7 +44,7 @@ export type TransportOptions = {
 }
 
 /** ICE, DTLS and SRTP of one peer. */
-export class Transport implements AsyncDisposable {
+export class Transport implements PrintTarget, AsyncDisposable {
   readonly candidates: readonly Candidate[]
   /** Called for each RTP or RTCP packet, decrypted and authenticated. The bytes are the callee's. */
   onPacket: (bytes: Buffer) => void = () => {}
